@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pronghorn {
+
+// An optimizer and its arguments, under Keras's names. The functions of namespace optimizers give
+// each with Keras 3's defaults; only the arguments that its formula has are used (formulas:
+// src/graph/ops/optimizer_update.h).
+struct Optimizer {
+  // "sgd", "rmsprop", "adam", "adamw", "adadelta" or "adagrad".
+  std::string name = "rmsprop";
+  double learning_rate = 0.001;
+  double momentum = 0;
+  bool nesterov = false;
+  double rho = 0.9;
+  double epsilon = 1e-7;
+  // Keras 2 (2017) adds RMSprop's epsilon to the root; Keras 3 adds it under the root.
+  bool epsilon_outside_root = false;
+  bool centered = false;
+  double beta_1 = 0.9;
+  double beta_2 = 0.999;
+  bool amsgrad = false;
+  double weight_decay = 0;
+  double initial_accumulator_value = 0.1;
+};
+
+// Whose defaults: Keras 3's, or those of Keras 2.0.2 (March 2017), with which the old MNIST
+// examples ran: RMSprop with epsilon 1e-8 outside the root, Adadelta with learning rate 1.0.
+enum class Preset : uint8_t { kKeras3, kKeras2017 };
+
+// The optimizer called `name` in Keras (any case: "RMSprop", "rmsprop", "rms_prop") with the
+// preset's defaults. Throws ArgumentError, listing the known ones.
+Optimizer optimizer(std::string_view name, Preset preset = Preset::kKeras3);
+std::vector<std::string> optimizer_names();
+
+// Arguments of Model::compile.
+struct CompileConfig {
+  Optimizer optimizer;
+  // "categorical_crossentropy", "sparse_categorical_crossentropy", "binary_crossentropy",
+  // "mean_squared_error" ("mse") or "mean_absolute_error" ("mae").
+  std::string loss = "categorical_crossentropy";
+  // The outputs are logits, not probabilities (the crossentropies only).
+  bool from_logits = false;
+  // "accuracy" (Keras's automatic choice of flavour by shapes), "binary_accuracy",
+  // "categorical_accuracy", "sparse_categorical_accuracy", "top_k_categorical_accuracy",
+  // "sparse_top_k_categorical_accuracy" (k = 5; "top_3_categorical_accuracy" for another k),
+  // "mean_squared_error", "mean_absolute_error".
+  std::vector<std::string> metrics;
+  // Seeds everything random: initial weights, shuffling, dropout.
+  uint64_t seed = 0;
+  // 0: one per CPU. Never changes a result.
+  int threads = 0;
+  // "auto", or a family of kernels to use: "reference", "simd", "onednn". The default is the
+  // environment's PRONGHORN_KERNELS.
+  std::string kernels;
+};
+
+}  // namespace pronghorn

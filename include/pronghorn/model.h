@@ -1,0 +1,107 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "pronghorn/compile_config.h"
+#include "pronghorn/data.h"
+#include "pronghorn/fit.h"
+#include "pronghorn/layers.h"
+
+namespace pronghorn {
+
+// A named weight's values, in Keras's layout (Dense kernel: in, out; Conv2D kernel: height, width,
+// in, out).
+struct NamedArray {
+  std::string name;
+  Array array;
+};
+
+// A Keras model: layers, how they connect, and their weights. Not safe for use by two threads at
+// once; two models are independent.
+class Model {
+ public:
+  // A functional model. Throws ArgumentError where an output does not depend on the inputs.
+  Model(const KerasTensor& input, const KerasTensor& output, std::string name = "");
+  Model(const std::vector<KerasTensor>& inputs, const std::vector<KerasTensor>& outputs,
+        std::string name = "");
+  Model(Model&&) noexcept;
+  Model& operator=(Model&&) noexcept;
+  ~Model();
+
+  const std::string& name() const;
+  // Without the batch.
+  Shape input_shape() const;
+  Shape output_shape() const;
+
+  // Keras's summary, and each layer's forward multiply-accumulates per image as one more column.
+  std::string summary() const;
+  int64_t count_params() const;
+  // Forward multiply-accumulates of one image.
+  int64_t multiply_accumulates() const;
+  // The op list of a training step of this batch size, with each value's shape and place in the
+  // arena. Compiles with the default configuration unless compile() was called.
+  std::string graph_summary(int64_t batch_size) const;
+
+  // Keras 3's JSON.
+  std::string to_json() const;
+
+  // Draws new initial weights from `seed`; compile() with a seed does so for weights that were
+  // neither trained nor loaded.
+  void initialize(uint64_t seed);
+  std::vector<NamedArray> get_weights() const;
+  // Throws ShapeError unless names and shapes are those of get_weights().
+  void set_weights(const std::vector<NamedArray>& weights);
+  // .safetensors, names as in get_weights(). A failed write leaves no file behind.
+  void save_weights(const std::string& path) const;
+  void load_weights(const std::string& path);
+
+  void compile(const CompileConfig& config);
+  // y: class numbers for sparse_categorical_crossentropy; for categorical_crossentropy one-hot
+  // rows, or class numbers, which are turned into such. Throws Error where model, data and
+  // configuration don't fit.
+  History fit(const Array& x, const Array& y, const FitOptions& options = {});
+  // "loss" first, then the metrics in the order of their names.
+  Logs evaluate(const Array& x, const Array& y, const EvaluateOptions& options = {});
+  Array predict(const Array& x, const EvaluateOptions& options = {});
+
+  // For the library's own folders.
+  model::Model& implementation() const { return *model_; }
+
+ protected:
+  explicit Model(std::unique_ptr<model::Model> model);
+  friend Model model_from_json(std::string_view json);
+
+  struct Training;
+  std::unique_ptr<model::Model> model_;
+  std::unique_ptr<Training> training_;
+};
+
+// A stack of layers. With an input shape, or an Input first, it is built at once.
+class Sequential : public Model {
+ public:
+  // layers are added in order: Sequential({28, 28, 1}, {Conv2D(...), ...}).
+  explicit Sequential(const Shape& input_shape, const std::vector<Layer>& layers = {},
+                      std::string name = "");
+  void add(const Layer& layer);
+};
+
+// Reads Keras 3's model.to_json(). Throws FileError for what is no such JSON (with its line) and
+// UnsupportedError for a layer that Pronghorn has not, with its name and the list of those it has.
+Model model_from_json(std::string_view json);
+
+// A model of the zoo ("mnist-mlp", ...) or a file with Keras 3's JSON. Throws ArgumentError where
+// it is neither, listing the zoo.
+Model load_model(const std::string& name_or_path);
+
+struct ZooEntry {
+  std::string name;
+  std::string description;
+};
+std::vector<ZooEntry> zoo();
+
+}  // namespace pronghorn

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "graph/graph.h"
+#include "kernels/selection.h"
+#include "runtime/executable.h"
+
+namespace pronghorn::compiler {
+
+// Memory outside of the arena that a value of role kParameter or kState is bound to.
+struct ExternalValue {
+  graph::ValueId value;
+  float* data;
+};
+
+struct CompileOptions {
+  int threads = 1;
+  kernels::ForcedFamily family;
+  // Names of passes to leave out (pass_names()); for tests and for explaining.
+  std::vector<std::string> disabled_passes;
+  // Called after each pass with its name and the graph that it left; for tests and printing.
+  std::function<void(std::string_view pass, const graph::Graph&)> after_pass;
+};
+
+// Compiles a graph that training_step.h built. Values keep their ids. Throws Error where memory
+// can't be had.
+std::unique_ptr<runtime::Executable> compile(graph::Graph graph,
+                                             const std::vector<ExternalValue>& external,
+                                             const CompileOptions& options);
+
+// The passes that compile() runs, in order.
+std::vector<std::string_view> pass_names();
+
+}  // namespace pronghorn::compiler

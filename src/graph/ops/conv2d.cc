@@ -1,0 +1,178 @@
+#include "graph/ops/conv2d.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "pronghorn/error.h"
+
+namespace pronghorn::graph {
+namespace {
+
+// Attributes of all three kinds: strides, dilation, padding (top, left, bottom, right). The
+// backward kinds also hold the extents that their inputs don't show: src_shape or weights_shape.
+Attributes window_attributes(const Conv2dWindow& window) {
+  const Padding2d& padding = window.padding;
+  return {
+      {"strides", std::vector<int64_t>{window.stride_h, window.stride_w}},
+      {"dilation", std::vector<int64_t>{window.dilation_h, window.dilation_w}},
+      {"padding", std::vector<int64_t>{padding.top, padding.left, padding.bottom, padding.right}}};
+}
+
+Conv2dWindow window_of(const Op& op) {
+  const auto& strides = op.attributes.integers("strides");
+  const auto& dilation = op.attributes.integers("dilation");
+  const auto& padding = op.attributes.integers("padding");
+  return {strides[0],
+          strides[1],
+          dilation[0],
+          dilation[1],
+          {padding[0], padding[1], padding[2], padding[3]}};
+}
+
+int64_t output_extent(int64_t extent, int64_t padding, int64_t window, int64_t stride,
+                      int64_t dilation) {
+  const int64_t span = (window - 1) * dilation + 1;
+  return extent + padding < span ? 0 : (extent + padding - span) / stride + 1;
+}
+
+Conv2dGeometry geometry_from(const Conv2dWindow& window, const Shape& src, const Shape& weights) {
+  Conv2dGeometry g{};
+  g.batch = src[0];
+  g.height = src[1];
+  g.width = src[2];
+  g.channels = src[3];
+  g.kernel_h = weights[0];
+  g.kernel_w = weights[1];
+  g.out_channels = weights[3];
+  g.window = window;
+  const Padding2d& padding = window.padding;
+  g.out_height = output_extent(g.height, padding.top + padding.bottom, g.kernel_h, window.stride_h,
+                               window.dilation_h);
+  g.out_width = output_extent(g.width, padding.left + padding.right, g.kernel_w, window.stride_w,
+                              window.dilation_w);
+  return g;
+}
+
+class Conv2d final : public OpKind {
+ public:
+  std::string_view name() const override { return "conv2d"; }
+
+  std::vector<TensorType> infer_outputs(const Graph& graph, const Op& op) const override {
+    const Shape& src = graph.input(op, 0).shape;
+    const Shape& weights = graph.input(op, 1).shape;
+    if (src.rank() != 4 || weights.rank() != 4)
+      throw ShapeError(fmt::format("conv2d needs images (height, width, channels), not {}",
+                                   src.without_batch().to_string()));
+    if (src[3] != weights[2])
+      throw ShapeError(fmt::format("conv2d's kernel has {} input channels, its input has {}",
+                                   weights[2], src[3]));
+    const Conv2dGeometry g = geometry_from(window_of(op), src, weights);
+    if (g.out_height < 1 || g.out_width < 1)
+      throw ShapeError(fmt::format(
+          "kernel ({}, {}) is larger than its input ({}, {}); use padding='same' or a smaller "
+          "kernel",
+          (g.kernel_h - 1) * g.window.dilation_h + 1, (g.kernel_w - 1) * g.window.dilation_w + 1,
+          g.height, g.width));
+    return {{Shape{g.batch, g.out_height, g.out_width, g.out_channels}}};
+  }
+
+  std::vector<ValueId> gradient(Builder& builder, const Op& op,
+                                std::span<const ValueId> diff_outputs,
+                                const std::vector<bool>& wanted) const override {
+    const ValueId src = op.inputs[0], weights = op.inputs[1], diff_dst = diff_outputs[0];
+    std::vector<ValueId> gradients(op.inputs.size(), kNoValue);
+    if (wanted[1]) {
+      Attributes attributes = op.attributes;
+      const auto extents = builder.graph().value(weights).shape.extents();
+      attributes.set("weights_shape", std::vector<int64_t>(extents.begin(), extents.end()));
+      builder.set_phase(Phase::kBackwardWeights);
+      gradients[1] =
+          builder.add_op(conv2d_backward_weights_kind(), {src, diff_dst}, std::move(attributes))[0];
+    }
+    if (wanted[0]) {
+      Attributes attributes = op.attributes;
+      const auto extents = builder.graph().value(src).shape.extents();
+      attributes.set("src_shape", std::vector<int64_t>(extents.begin(), extents.end()));
+      builder.set_phase(Phase::kBackwardData);
+      gradients[0] = builder.add_op(conv2d_backward_data_kind(), {diff_dst, weights},
+                                    std::move(attributes))[0];
+    }
+    return gradients;
+  }
+
+  Cost arithmetic(const Graph& graph, const Op& op) const override {
+    return {.multiply_accumulates = conv2d_geometry(graph, op).multiply_accumulates()};
+  }
+};
+
+class Conv2dBackwardData final : public OpKind {
+ public:
+  std::string_view name() const override { return "conv2d_backward_data"; }
+
+  std::vector<TensorType> infer_outputs(const Graph&, const Op& op) const override {
+    return {{Shape(op.attributes.integers("src_shape"))}};
+  }
+
+  Cost arithmetic(const Graph& graph, const Op& op) const override {
+    return {.multiply_accumulates = conv2d_geometry(graph, op).multiply_accumulates()};
+  }
+};
+
+// With attribute bias = 1 it has a second output, the sum of diff_dst over all but its channels.
+class Conv2dBackwardWeights final : public OpKind {
+ public:
+  std::string_view name() const override { return "conv2d_backward_weights"; }
+
+  std::vector<TensorType> infer_outputs(const Graph&, const Op& op) const override {
+    const Shape weights(op.attributes.integers("weights_shape"));
+    std::vector<TensorType> types{{weights}};
+    if (op.attributes.has("bias")) types.push_back({Shape{weights.back()}});
+    return types;
+  }
+
+  Cost arithmetic(const Graph& graph, const Op& op) const override {
+    const Conv2dGeometry g = conv2d_geometry(graph, op);
+    return {.multiply_accumulates = g.multiply_accumulates(),
+            .other_flops = op.attributes.has("bias")
+                               ? g.batch * g.out_height * g.out_width * g.out_channels
+                               : 0};
+  }
+};
+
+}  // namespace
+
+SamePadding same_padding(int64_t extent, int64_t window, int64_t stride, int64_t dilation) {
+  const int64_t outputs = (extent + stride - 1) / stride;
+  const int64_t needed = (outputs - 1) * stride + (window - 1) * dilation + 1;
+  const int64_t total = std::max<int64_t>(needed - extent, 0);
+  return {total / 2, total - total / 2};
+}
+
+Conv2dGeometry conv2d_geometry(const Graph& graph, const Op& op) {
+  const Conv2dWindow window = window_of(op);
+  if (op.kind == &conv2d_kind())
+    return geometry_from(window, graph.input(op, 0).shape, graph.input(op, 1).shape);
+  if (op.kind == &conv2d_backward_data_kind())
+    return geometry_from(window, graph.output(op, 0).shape, graph.input(op, 1).shape);
+  return geometry_from(window, graph.input(op, 0).shape, graph.output(op, 0).shape);
+}
+
+const OpKind& conv2d_kind() {
+  static const Conv2d kind;
+  return kind;
+}
+const OpKind& conv2d_backward_data_kind() {
+  static const Conv2dBackwardData kind;
+  return kind;
+}
+const OpKind& conv2d_backward_weights_kind() {
+  static const Conv2dBackwardWeights kind;
+  return kind;
+}
+
+ValueId conv2d(Builder& builder, ValueId src, ValueId weights, const Conv2dWindow& window) {
+  return builder.add_op(conv2d_kind(), {src, weights}, window_attributes(window))[0];
+}
+
+}  // namespace pronghorn::graph

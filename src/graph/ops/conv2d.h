@@ -1,0 +1,57 @@
+#pragma once
+
+#include <optional>
+
+#include "graph/builder.h"
+#include "graph/op_kind.h"
+
+namespace pronghorn::graph {
+
+// Two-dimensional convolution (cross-correlation, as in every framework).
+//
+//   conv2d                   src (N, H, W, C), weights (KH, KW, C, O)  -> dst (N, OH, OW, O)
+//   conv2d_backward_data     diff_dst, weights                        -> diff_src
+//   conv2d_backward_weights  src, diff_dst                            -> diff_weights [, diff_bias]
+//
+// dst[n, y, x, o] = sum over i, j, c of
+//   src[n, y stride_h - top + i dilation_h, x stride_w - left + j dilation_w, c] weights[i, j, c,
+//   o]
+// where src is zero outside of the image.
+const OpKind& conv2d_kind();
+const OpKind& conv2d_backward_data_kind();
+const OpKind& conv2d_backward_weights_kind();
+
+struct Padding2d {
+  int64_t top = 0, left = 0, bottom = 0, right = 0;
+};
+
+// Keras's padding="same" along one axis: the output has ceil(extent / stride) elements, and the odd
+// one of the padding goes to the end (keras/src/backend, TensorFlow's SAME rule).
+struct SamePadding {
+  int64_t before;
+  int64_t after;
+};
+SamePadding same_padding(int64_t extent, int64_t window, int64_t stride, int64_t dilation);
+
+struct Conv2dWindow {
+  int64_t stride_h = 1, stride_w = 1;
+  int64_t dilation_h = 1, dilation_w = 1;
+  Padding2d padding;
+};
+
+// All extents of a convolution, of any of the three kinds: what a kernel needs to know.
+struct Conv2dGeometry {
+  int64_t batch, height, width, channels;       // src
+  int64_t out_height, out_width, out_channels;  // dst
+  int64_t kernel_h, kernel_w;
+  Conv2dWindow window;
+
+  int64_t multiply_accumulates() const {
+    return batch * out_height * out_width * out_channels * kernel_h * kernel_w * channels;
+  }
+};
+Conv2dGeometry conv2d_geometry(const Graph& graph, const Op& op);
+
+ValueId conv2d(Builder& builder, ValueId src, ValueId weights, const Conv2dWindow& window);
+
+}  // namespace pronghorn::graph

@@ -1,0 +1,71 @@
+#include "graph/ops/optimizer_update.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <stdexcept>
+
+namespace pronghorn::graph {
+namespace {
+
+struct Algorithm {
+  std::string_view name;
+  int flops_per_element;
+};
+// In the order of OptimizerAlgorithm; square root and division count as one flop each.
+constexpr std::array<Algorithm, 5> kAlgorithms = {
+    {{"sgd", 2}, {"rmsprop", 8}, {"adam", 11}, {"adadelta", 14}, {"adagrad", 6}}};
+
+class OptimizerUpdate final : public OpKind {
+ public:
+  std::string_view name() const override { return "optimizer_update"; }
+
+  std::vector<TensorType> infer_outputs(const Graph& graph, const Op& op) const override {
+    const Shape& parameter = graph.input(op, 0).shape;
+    std::vector<TensorType> types;
+    for (size_t i = 0; i < op.inputs.size(); ++i) {
+      if (!(graph.value(op.inputs[i]).shape == parameter))
+        throw std::logic_error(fmt::format("update of '{}': gradient or slot has another shape",
+                                           graph.input(op, 0).name));
+      if (i != 1) types.push_back({parameter});
+    }
+    return types;
+  }
+
+  Cost arithmetic(const Graph& graph, const Op& op) const override {
+    const auto algorithm =
+        static_cast<size_t>(optimizer_algorithm(op.attributes.text("optimizer")));
+    return {.other_flops =
+                kAlgorithms[algorithm].flops_per_element * graph.input(op, 0).shape.elements()};
+  }
+
+  // Output 0 is the parameter (input 0), output i the slot at input i + 1.
+  std::vector<Alias> required_aliases(const Op& op) const override {
+    std::vector<Alias> aliases{{0, 0}};
+    for (int slot = 2; slot < static_cast<int>(op.inputs.size()); ++slot)
+      aliases.push_back({slot, slot - 1});
+    return aliases;
+  }
+};
+
+}  // namespace
+
+const OpKind& optimizer_update_kind() {
+  static const OptimizerUpdate kind;
+  return kind;
+}
+
+OptimizerAlgorithm optimizer_algorithm(std::string_view name) {
+  for (size_t i = 0; i < kAlgorithms.size(); ++i)
+    if (kAlgorithms[i].name == name) return static_cast<OptimizerAlgorithm>(i);
+  throw std::logic_error(fmt::format("no optimizer algorithm '{}'", name));
+}
+
+void optimizer_update(Builder& builder, ValueId parameter, ValueId gradient,
+                      const std::vector<ValueId>& slots, Attributes attributes) {
+  std::vector<ValueId> inputs{parameter, gradient};
+  inputs.insert(inputs.end(), slots.begin(), slots.end());
+  builder.add_op(optimizer_update_kind(), std::move(inputs), std::move(attributes));
+}
+
+}  // namespace pronghorn::graph

@@ -1,0 +1,58 @@
+#include "graph/ops/softmax.h"
+
+namespace pronghorn::graph {
+namespace {
+
+class Softmax final : public OpKind {
+ public:
+  std::string_view name() const override { return "softmax"; }
+
+  std::vector<TensorType> infer_outputs(const Graph& graph, const Op& op) const override {
+    return {{graph.input(op, 0).shape}};
+  }
+
+  std::vector<ValueId> gradient(Builder& builder, const Op& op,
+                                std::span<const ValueId> diff_outputs,
+                                const std::vector<bool>&) const override {
+    builder.set_phase(Phase::kBackwardData);
+    return {builder.add_op(softmax_backward_kind(), {op.outputs[0], diff_outputs[0]})[0]};
+  }
+
+  // Per element: compare, subtract, exp, add, multiply.
+  Cost arithmetic(const Graph& graph, const Op& op) const override {
+    return {.other_flops = 5 * graph.input(op, 0).shape.elements()};
+  }
+
+  std::vector<Alias> possible_aliases(const Op&) const override { return {{0, 0}}; }
+};
+
+class SoftmaxBackward final : public OpKind {
+ public:
+  std::string_view name() const override { return "softmax_backward"; }
+
+  std::vector<TensorType> infer_outputs(const Graph& graph, const Op& op) const override {
+    return {{graph.input(op, 0).shape}};
+  }
+
+  // Per element: multiply, add, subtract, multiply.
+  Cost arithmetic(const Graph& graph, const Op& op) const override {
+    return {.other_flops = 4 * graph.input(op, 0).shape.elements()};
+  }
+
+  std::vector<Alias> possible_aliases(const Op&) const override { return {{1, 0}}; }
+};
+
+}  // namespace
+
+const OpKind& softmax_kind() {
+  static const Softmax kind;
+  return kind;
+}
+const OpKind& softmax_backward_kind() {
+  static const SoftmaxBackward kind;
+  return kind;
+}
+
+ValueId softmax(Builder& builder, ValueId src) { return builder.add_op(softmax_kind(), {src})[0]; }
+
+}  // namespace pronghorn::graph

@@ -1,0 +1,79 @@
+#include "graph/stage.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <utility>
+
+namespace pronghorn::graph {
+namespace {
+
+using F = StageFunction;
+using Operand = StageTraits::BackwardOperand;
+
+// In the order of StageFunction.
+constexpr std::array kTraits = {
+    StageTraits{"bias_add", 1, true, std::nullopt, Operand::kNone},
+    StageTraits{"add", 1, true, std::nullopt, Operand::kNone},
+    StageTraits{"multiply", 1, true, F::kMultiply, Operand::kOther},
+    StageTraits{"relu", 1, false, F::kReluBackward, Operand::kOutput},
+    StageTraits{"leaky_relu", 2, false, F::kLeakyReluBackward, Operand::kOutput},
+    StageTraits{"sigmoid", 3, false, F::kSigmoidBackward, Operand::kOutput},
+    StageTraits{"tanh", 1, false, F::kTanhBackward, Operand::kOutput},
+    StageTraits{"gelu", 4, false, F::kGeluBackward, Operand::kInput},
+    StageTraits{"gelu_approximate", 8, false, F::kGeluApproximateBackward, Operand::kInput},
+    StageTraits{"silu", 4, false, F::kSiluBackward, Operand::kInput},
+    StageTraits{"elu", 3, false, F::kEluBackward, Operand::kOutput},
+    StageTraits{"softplus", 3, false, F::kSoftplusBackward, Operand::kInput},
+    StageTraits{"relu_backward", 1, true, std::nullopt, Operand::kNone},
+    StageTraits{"leaky_relu_backward", 2, true, std::nullopt, Operand::kNone},
+    StageTraits{"sigmoid_backward", 3, true, std::nullopt, Operand::kNone},
+    StageTraits{"tanh_backward", 3, true, std::nullopt, Operand::kNone},
+    StageTraits{"elu_backward", 3, true, std::nullopt, Operand::kNone},
+    StageTraits{"gelu_backward", 9, true, std::nullopt, Operand::kNone},
+    StageTraits{"gelu_approximate_backward", 16, true, std::nullopt, Operand::kNone},
+    StageTraits{"silu_backward", 8, true, std::nullopt, Operand::kNone},
+    StageTraits{"softplus_backward", 4, true, std::nullopt, Operand::kNone},
+    StageTraits{"scale", 1, false, F::kScale, Operand::kNone},
+    StageTraits{"dropout", 2, false, F::kDropout, Operand::kNone},
+};
+static_assert(kTraits.size() == static_cast<size_t>(F::kDropout) + 1);
+
+}  // namespace
+
+const StageTraits& stage_traits(StageFunction function) {
+  return kTraits[static_cast<size_t>(function)];
+}
+
+std::optional<Stage> activation_stage(std::string_view name) {
+  // Alpha: Keras 3's defaults of leaky_relu(negative_slope) and elu(alpha).
+  constexpr std::array<std::pair<std::string_view, Stage>, 9> kActivations = {{
+      {"relu", {F::kRelu}},
+      {"leaky_relu", {F::kLeakyRelu, -1, 0.2}},
+      {"sigmoid", {F::kSigmoid}},
+      {"tanh", {F::kTanh}},
+      {"gelu", {F::kGelu}},
+      {"silu", {F::kSilu}},
+      {"swish", {F::kSilu}},
+      {"elu", {F::kElu, -1, 1.0}},
+      {"softplus", {F::kSoftplus}},
+  }};
+  for (const auto& [known, stage] : kActivations)
+    if (known == name) return stage;
+  return std::nullopt;
+}
+
+std::string to_string(std::span<const Stage> stages) {
+  std::string text;
+  for (const Stage& stage : stages) {
+    if (!text.empty()) text += ' ';
+    text += stage_traits(stage.function).name;
+    if (stage.operand >= 0)
+      text += fmt::format("(#{})", stage.operand);
+    else if (stage.alpha != 0)
+      text += fmt::format("({})", stage.alpha);
+  }
+  return text;
+}
+
+}  // namespace pronghorn::graph

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pronghorn::graph {
+
+// One elementwise step: y = f(x, operand). Stages are the unit of fusion: an `elementwise` op is a
+// list of them, and conv2d or matmul carries such a list as its epilogue, applied to what it
+// computed before it is written. Below, x is the running value and o the operand's element at the
+// same place (for bias_add: at the same channel).
+enum class StageFunction : uint8_t {
+  // y = x + o; o has one element per channel (the last axis).
+  kBiasAdd,
+  // Two tensors of one shape.
+  kAdd,
+  kMultiply,
+  // Activations of x. Their formulas are those of Keras 3 (keras/src/activations).
+  kRelu,       // max(x, 0)
+  kLeakyRelu,  // x if x > 0, else alpha x
+  kSigmoid,    // 1 / (1 + exp(-x))
+  kTanh,
+  kGelu,             // x Phi(x), Phi by erf
+  kGeluApproximate,  // x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))
+  kSilu,             // x sigmoid(x)
+  kElu,              // x if x > 0, else alpha (exp(x) - 1)
+  kSoftplus,         // log(1 + exp(x))
+  // Their derivatives: y = x f'(.), where x is the gradient to f's output. Of the first five the
+  // operand is f's *output* (so that f may run in place or in an epilogue), of the others f's
+  // *input*.
+  kReluBackward,
+  kLeakyReluBackward,
+  kSigmoidBackward,
+  kTanhBackward,
+  kEluBackward,
+  kGeluBackward,
+  kGeluApproximateBackward,
+  kSiluBackward,
+  kSoftplusBackward,
+  // y = x * alpha.
+  kScale,
+  // y = x / (1 - rate) where uniform(stream, step, element) >= rate, else 0; alpha is the rate and
+  // the element's number its place in the plain (NHWC, row-major) order. Its own derivative: the
+  // same stage applied to the gradient, so no mask is kept.
+  kDropout,
+};
+
+struct Stage {
+  StageFunction function;
+  // Which input of the op is the operand o; -1 for none.
+  int operand = -1;
+  double alpha = 0;
+  // Of dropout: tells the layers of a model apart (see base/philox.h).
+  uint64_t stream = 0;
+
+  friend bool operator==(const Stage&, const Stage&) = default;
+};
+
+// What is true of a stage function, whoever runs it.
+struct StageTraits {
+  std::string_view name;
+  // Floating-point operations per element beside loads and stores; exp, tanh, erf and log count as
+  // one each.
+  int flops;
+  bool has_operand;
+  // The stage that turns the gradient to the output into the gradient to x; none for stages that
+  // are not differentiable here (the backward ones).
+  std::optional<StageFunction> backward;
+  // What `backward` takes as operand.
+  enum class BackwardOperand : uint8_t { kNone, kInput, kOutput, kOther } backward_operand;
+};
+const StageTraits& stage_traits(StageFunction function);
+
+// The activation called `name` in Keras ("relu", "leaky_relu", "sigmoid", "tanh", "gelu", "silu",
+// "swish", "elu", "softplus"), with Keras's default for alpha; none for another name. "linear" has
+// no stage and softmax is no elementwise function: both are the caller's.
+std::optional<Stage> activation_stage(std::string_view name);
+
+// "bias_add(%4) relu dropout(0.25)"; operands print as their position in the op's inputs.
+std::string to_string(std::span<const Stage> stages);
+
+}  // namespace pronghorn::graph

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kernels/kernel.h"
+
+namespace pronghorn::kernels {
+
+// A family that is to be used wherever it has a kernel that accepts; elsewhere the reference
+// kernels run. None: the best candidate, whatever its family.
+using ForcedFamily = std::optional<Family>;
+
+// Parses "reference", "simd", "onednn", or "" and "auto" for none. Throws ArgumentError.
+ForcedFamily parse_family(std::string_view name);
+// The value of the environment variable PRONGHORN_KERNELS, parsed.
+ForcedFamily family_from_environment();
+
+struct Refusal {
+  const Implementation* implementation;
+  std::string reason;
+};
+
+struct Selection {
+  const Implementation* chosen = nullptr;
+  // Those that stand before it in the list and why they don't run this op.
+  std::vector<Refusal> refused;
+};
+
+// A pure function of its arguments and of the machine's instruction set.
+Selection select(const KernelCase& kernel_case, ForcedFamily forced);
+
+}  // namespace pronghorn::kernels

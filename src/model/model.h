@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "graph/builder.h"
+#include "model/layer.h"
+
+namespace pronghorn::model {
+
+// A model as the library's folders see it: layers called on each other's outputs. The public class
+// pronghorn::Model wraps one.
+class Model {
+ public:
+  // One call of a layer; node i comes after the nodes it takes its inputs from. Input layers are
+  // nodes without inputs.
+  struct Node {
+    std::shared_ptr<Layer> layer;
+    std::vector<int> inputs;
+    Shape shape;  // of its output, without the batch
+  };
+
+  std::string name;
+  bool sequential = false;
+  std::vector<Node> nodes;
+  std::vector<int> inputs;
+  std::vector<int> outputs;
+  // Weights hold initial values, trained ones, or loaded ones; false until the first of these.
+  bool initialized = false;
+
+  // Each layer once, in the order of its first call.
+  std::vector<Layer*> layers() const;
+  // In Keras's order: layer by layer, each layer's weights in their order.
+  struct NamedWeight {
+    std::string name;  // "conv2d/kernel"
+    Layer* layer;
+    Weight* weight;
+  };
+  std::vector<NamedWeight> weights() const;
+  int64_t count_params() const;
+
+  // Draws all weights from `seed`; each weight has a stream of its own.
+  void initialize(uint64_t seed);
+
+  // The model as ops of a step of `batch` samples, appended to the builder's graph.
+  struct Lowered {
+    std::vector<graph::ValueId> inputs;
+    std::vector<graph::ValueId> outputs;
+    // Values of role kParameter or kState and the weights that they are.
+    struct Bound {
+      graph::ValueId value;
+      Weight* weight;
+      bool trainable;  // weight and layer both
+    };
+    std::vector<Bound> weights;
+  };
+  Lowered lower(graph::Builder& builder, int64_t batch, bool training) const;
+};
+
+}  // namespace pronghorn::model
