@@ -61,6 +61,31 @@ OptimizerAlgorithm optimizer_algorithm(std::string_view name) {
   throw std::logic_error(fmt::format("no optimizer algorithm '{}'", name));
 }
 
+std::vector<OptimizerSlot> optimizer_slots(const Attributes& attributes) {
+  std::vector<OptimizerSlot> slots;
+  switch (optimizer_algorithm(attributes.text("optimizer"))) {
+    case OptimizerAlgorithm::kSgd:
+      if (attributes.real("momentum") != 0) slots.push_back({"momentum", 0});
+      break;
+    case OptimizerAlgorithm::kRmsprop:
+      slots.push_back({"velocity", 0});
+      if (attributes.real("momentum") > 0) slots.push_back({"momentum", 0});
+      if (attributes.integer("centered") != 0) slots.push_back({"average_gradient", 0});
+      break;
+    case OptimizerAlgorithm::kAdam:
+      slots = {{"momentum", 0}, {"velocity", 0}};
+      if (attributes.integer("amsgrad") != 0) slots.push_back({"velocity_hat", 0});
+      break;
+    case OptimizerAlgorithm::kAdadelta:
+      slots = {{"accumulated_grad", 0}, {"accumulated_delta_var", 0}};
+      break;
+    case OptimizerAlgorithm::kAdagrad:
+      slots = {{"accumulator", attributes.real("initial_accumulator_value")}};
+      break;
+  }
+  return slots;
+}
+
 void optimizer_update(Builder& builder, ValueId parameter, ValueId gradient,
                       const std::vector<ValueId>& slots, Attributes attributes) {
   std::vector<ValueId> inputs{parameter, gradient};

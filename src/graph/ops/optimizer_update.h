@@ -36,6 +36,14 @@ const OpKind& optimizer_update_kind();
 enum class OptimizerAlgorithm : uint8_t { kSgd, kRmsprop, kAdam, kAdadelta, kAdagrad };
 OptimizerAlgorithm optimizer_algorithm(std::string_view name);
 
+// The slots that an update with these attributes has, in the order of its inputs, and what they
+// hold before the first step.
+struct OptimizerSlot {
+  std::string_view name;
+  double initial_value;
+};
+std::vector<OptimizerSlot> optimizer_slots(const Attributes& attributes);
+
 // Adds the update; `attributes` as above.
 void optimizer_update(Builder& builder, ValueId parameter, ValueId gradient,
                       const std::vector<ValueId>& slots, Attributes attributes);
