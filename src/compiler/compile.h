@@ -23,7 +23,8 @@ struct CompileOptions {
   kernels::ForcedFamily family;
   // Names of passes to leave out (pass_names()); for tests and for explaining.
   std::vector<std::string> disabled_passes;
-  // Called after each pass with its name and the graph that it left; for tests and printing.
+  // Called after each pass, and after "assign_layouts", with the graph that it left; for tests and
+  // printing.
   std::function<void(std::string_view pass, const graph::Graph&)> after_pass;
 };
 
@@ -33,7 +34,7 @@ std::unique_ptr<runtime::Executable> compile(graph::Graph graph,
                                              const std::vector<ExternalValue>& external,
                                              const CompileOptions& options);
 
-// The passes that compile() runs, in order.
+// The passes that compile() runs and that may be left out, in order.
 std::vector<std::string_view> pass_names();
 
 }  // namespace pronghorn::compiler

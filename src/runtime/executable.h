@@ -58,4 +58,8 @@ class Executable {
   std::shared_ptr<AlignedBuffer> arena_;
 };
 
+// The op list as text (graph/printer.h), with each value's shape, its place and size in the arena,
+// and each op's kernel.
+std::string to_text(const Executable& executable);
+
 }  // namespace pronghorn::runtime

@@ -1,0 +1,168 @@
+#include "compiler/fusion.h"
+
+#include <algorithm>
+
+#include "compiler/uses.h"
+#include "graph/op_kind.h"
+#include "graph/ops/conv2d.h"
+#include "graph/ops/elementwise.h"
+#include "graph/ops/loss.h"
+#include "graph/ops/matmul.h"
+#include "graph/ops/softmax.h"
+#include "graph/ops/sum_rows.h"
+
+namespace pronghorn::compiler {
+
+using graph::Graph;
+using graph::Op;
+using graph::ValueId;
+
+namespace {
+
+size_t at(ValueId id) { return static_cast<size_t>(id); }
+
+bool is_softmax_loss(const Op& op) {
+  if (op.kind != &graph::loss_kind()) return false;
+  const graph::LossFunction function = graph::loss_function(op);
+  return function == graph::LossFunction::kCategoricalCrossentropy ||
+         function == graph::LossFunction::kSparseCategoricalCrossentropy;
+}
+
+// An op on whose result an epilogue may be applied before it is written.
+bool takes_epilogue(const Op& op) {
+  return op.kind == &graph::conv2d_kind() || op.kind == &graph::conv2d_backward_data_kind() ||
+         op.kind == &graph::matmul_kind() || op.kind == &graph::elementwise_kind();
+}
+
+// How far down its list of candidates an op's kernel stands.
+size_t rank_of_kernel(const Graph& graph, const Op& op, int threads, kernels::ForcedFamily family) {
+  return kernels::select({graph, op, threads}, family).refused.size();
+}
+
+// `producer` with `consumer`'s stages behind its own.
+Op joined(const Op& producer, const Op& consumer) {
+  Op op = producer;
+  for (graph::Stage stage : consumer.epilogue) {
+    if (stage.operand >= 0) {
+      op.inputs.push_back(consumer.inputs[static_cast<size_t>(stage.operand)]);
+      stage.operand = static_cast<int>(op.inputs.size()) - 1;
+    }
+    op.epilogue.push_back(stage);
+  }
+  op.outputs[0] = consumer.outputs[0];
+  return op;
+}
+
+// True where one of the ops strictly between overwrites an input of `op` in place, so that `op`
+// can't move past it.
+bool overwritten_between(const Graph& graph, const Op& op, int begin, int end) {
+  for (int index = begin + 1; index < end; ++index) {
+    const Op& between = graph.ops[static_cast<size_t>(index)];
+    if (between.kind->is_view()) continue;
+    for (const graph::Alias& alias : between.kind->required_aliases(between)) {
+      const ValueId overwritten = between.inputs[static_cast<size_t>(alias.input)];
+      if (std::find(op.inputs.begin(), op.inputs.end(), overwritten) != op.inputs.end())
+        return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+void fuse_softmax_cross_entropy(Graph& graph) {
+  const Uses uses = find_uses(graph);
+  for (size_t index = 0; index < graph.ops.size(); ++index) {
+    if (!is_softmax_loss(graph.ops[index])) continue;
+    Op& loss = graph.ops[index];
+    const ValueId y_pred = loss.inputs[0];
+    const ValueId y_true = loss.inputs[1];
+    graph::Attributes attributes = loss.attributes;
+    attributes.set("from_logits", int64_t{1});
+
+    if (graph::from_logits(loss)) {
+      graph::Value probabilities;
+      probabilities.name = "probabilities";
+      probabilities.shape = graph.value(y_pred).shape;
+      graph.values.push_back(std::move(probabilities));
+      loss.kind = &graph::softmax_cross_entropy_kind();
+      loss.outputs.push_back(static_cast<ValueId>(graph.values.size() - 1));
+      continue;
+    }
+    const int writer = uses.writer[at(y_pred)];
+    if (writer == Uses::kNone ||
+        graph.ops[static_cast<size_t>(writer)].kind != &graph::softmax_kind())
+      continue;
+    Op fused = loss;
+    fused.kind = &graph::softmax_cross_entropy_kind();
+    fused.attributes = std::move(attributes);
+    fused.inputs = {graph.ops[static_cast<size_t>(writer)].inputs[0], y_true};
+    fused.outputs = {loss.outputs[0], y_pred};
+    // In the softmax's place: others may read the probabilities from there on.
+    graph.ops[static_cast<size_t>(writer)] = std::move(fused);
+    graph.ops.erase(graph.ops.begin() + static_cast<std::ptrdiff_t>(index));
+    return fuse_softmax_cross_entropy(graph);  // indices changed
+  }
+}
+
+void fuse_bias_gradients(Graph& graph) {
+  for (size_t index = 0; index < graph.ops.size();) {
+    const auto sum = graph.ops.begin() + static_cast<std::ptrdiff_t>(index++);
+    if (sum->kind != &graph::sum_rows_kind()) continue;
+    const auto convolution = std::find_if(graph.ops.begin(), graph.ops.end(), [&](const Op& op) {
+      return op.kind == &graph::conv2d_backward_weights_kind() && op.inputs[1] == sum->inputs[0] &&
+             !op.attributes.has("bias");
+    });
+    if (convolution == graph.ops.end()) continue;
+    convolution->attributes.set("bias", int64_t{1});
+    convolution->outputs.push_back(sum->outputs[0]);
+    // Whichever stands first gives the place: what both read is there by then.
+    if (sum < convolution) *sum = *convolution;
+    graph.ops.erase(std::max(sum, convolution));
+  }
+}
+
+void fuse_epilogues(Graph& graph, int threads, kernels::ForcedFamily family) {
+  for (size_t index = 0; index < graph.ops.size(); ++index) {
+    const Op& consumer = graph.ops[index];
+    if (consumer.kind != &graph::elementwise_kind()) continue;
+    const ValueId between = consumer.inputs[0];
+    const Uses uses = find_uses(graph);
+    const int writer = uses.writer[at(between)];
+    if (writer == Uses::kNone || uses.readers[at(between)].size() != 1 ||
+        graph.value(between).role != graph::ValueRole::kTemporary)
+      continue;
+    const Op& producer = graph.ops[static_cast<size_t>(writer)];
+    if (!takes_epilogue(producer) || producer.outputs[0] != between ||
+        overwritten_between(graph, producer, writer, static_cast<int>(index)))
+      continue;
+    Op fused = joined(producer, consumer);
+    if (rank_of_kernel(graph, fused, threads, family) >
+        rank_of_kernel(graph, producer, threads, family))
+      continue;
+    // In the consumer's place, where all operands of its stages are there.
+    graph.ops[index] = std::move(fused);
+    graph.ops.erase(graph.ops.begin() + writer);
+    --index;
+  }
+}
+
+void remove_unused_ops(Graph& graph) {
+  std::vector<bool> used(graph.values.size());
+  for (size_t id = 0; id < graph.values.size(); ++id)
+    used[id] = graph.values[id].role == graph::ValueRole::kOutput;
+  std::vector<Op> kept;
+  for (size_t index = graph.ops.size(); index-- > 0;) {
+    Op& op = graph.ops[index];
+    const bool writes_in_place = !op.kind->is_view() && !op.kind->required_aliases(op).empty();
+    const bool wanted =
+        writes_in_place || std::any_of(op.outputs.begin(), op.outputs.end(),
+                                       [&](ValueId output) { return used[at(output)]; });
+    if (!wanted) continue;
+    for (ValueId input : op.inputs) used[at(input)] = true;
+    kept.push_back(std::move(op));
+  }
+  graph.ops.assign(std::make_move_iterator(kept.rbegin()), std::make_move_iterator(kept.rend()));
+}
+
+}  // namespace pronghorn::compiler

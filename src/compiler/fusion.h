@@ -1,0 +1,27 @@
+#pragma once
+
+#include "graph/graph.h"
+#include "kernels/selection.h"
+
+namespace pronghorn::compiler {
+
+// What can be done together. Each function rewrites the graph and keeps its meaning.
+
+// Of a forward graph: a crossentropy of a softmax (or of logits) becomes one softmax_cross_entropy
+// op on the logits. It is both stabler and cheaper: its gradient is p - y. Keras on TensorFlow does
+// the same; it differs from the separate form only where a probability is clipped at 1e-7.
+void fuse_softmax_cross_entropy(graph::Graph& graph);
+
+// sum_rows of a convolution's diff_dst (its bias gradient) becomes a second output of the
+// conv2d_backward_weights that reads the same diff_dst.
+void fuse_bias_gradients(graph::Graph& graph);
+
+// An elementwise op moves into the epilogue of the op whose output it reads, where nothing else
+// reads that output and the longer epilogue doesn't cost the op its kernel; chains of elementwise
+// ops become one.
+void fuse_epilogues(graph::Graph& graph, int threads, kernels::ForcedFamily family);
+
+// Removes ops of which nothing is used.
+void remove_unused_ops(graph::Graph& graph);
+
+}  // namespace pronghorn::compiler

@@ -1,0 +1,24 @@
+#include "runtime/executable.h"
+
+#include <fmt/format.h>
+
+#include "graph/printer.h"
+
+namespace pronghorn::runtime {
+
+std::string to_text(const Executable& executable) {
+  graph::PrintNotes notes;
+  notes.value = [&](graph::ValueId id) -> std::string {
+    const Placement& placement = executable.placement(id);
+    if (placement.offset < 0) return "@weights";
+    return fmt::format("@{}+{}", placement.offset, executable.graph().value(id).bytes());
+  };
+  notes.op = [&](size_t op) -> std::string {
+    const kernels::Implementation* chosen = executable.instructions()[op].selection.chosen;
+    return chosen == nullptr ? "  [view]" : fmt::format("  [{}]", chosen->name());
+  };
+  return fmt::format("{}arena: {} bytes (@offset+size, bytes from its begin)\n",
+                     graph::to_text(executable.graph(), notes), executable.arena_bytes());
+}
+
+}  // namespace pronghorn::runtime
