@@ -7,8 +7,8 @@
 
 namespace pronghorn {
 
-// An optimizer and its arguments, under Keras's names. The functions of namespace optimizers give
-// each with Keras 3's defaults; only the arguments that its formula has are used (formulas:
+// An optimizer and its arguments, under Keras's names. optimizer() gives each with its defaults;
+// those of the members are RMSprop's. Only the arguments that its formula has are used (formulas:
 // src/graph/ops/optimizer_update.h).
 struct Optimizer {
   // "sgd", "rmsprop", "adam", "adamw", "adadelta" or "adagrad".
@@ -30,12 +30,17 @@ struct Optimizer {
 
 // Whose defaults: Keras 3's, or those of Keras 2.0.2 (March 2017), with which the old MNIST
 // examples ran: RMSprop with epsilon 1e-8 outside the root, Adadelta with learning rate 1.0.
+// AdamW is Keras 3's only.
 enum class Preset : uint8_t { kKeras3, kKeras2017 };
 
 // The optimizer called `name` in Keras (any case: "RMSprop", "rmsprop", "rms_prop") with the
 // preset's defaults. Throws ArgumentError, listing the known ones.
 Optimizer optimizer(std::string_view name, Preset preset = Preset::kKeras3);
 std::vector<std::string> optimizer_names();
+
+// The names that CompileConfig takes, without the short ones.
+std::vector<std::string> loss_names();
+std::vector<std::string> metric_names();
 
 // Arguments of Model::compile.
 struct CompileConfig {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -49,6 +50,9 @@ class Model {
 
   // Keras 3's JSON.
   std::string to_json() const;
+  // What the file that the model was read from says of its compilation (Keras's compile_config);
+  // none for other models. compile() takes it or any other.
+  const std::optional<CompileConfig>& file_config() const;
 
   // Draws new initial weights from `seed`; compile() with a seed does so for weights that were
   // neither trained nor loaded.

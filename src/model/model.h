@@ -2,11 +2,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "graph/builder.h"
 #include "model/layer.h"
+#include "pronghorn/compile_config.h"
 
 namespace pronghorn::model {
 
@@ -29,6 +31,9 @@ class Model {
   std::vector<int> outputs;
   // Weights hold initial values, trained ones, or loaded ones; false until the first of these.
   bool initialized = false;
+  // The compile_config of the file that the model was read from
+  // (compile_config_from_json in model/compile_config.h).
+  std::optional<CompileConfig> file_config;
 
   // Each layer once, in the order of its first call.
   std::vector<Layer*> layers() const;
