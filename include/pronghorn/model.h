@@ -82,7 +82,8 @@ class Model {
 
   struct Training;
   std::unique_ptr<model::Model> model_;
-  std::unique_ptr<Training> training_;
+  // Shared, so that the header need not know what it deletes; never more than one owner.
+  std::shared_ptr<Training> training_;
 };
 
 // A stack of layers. With an input shape, or an Input first, it is built at once.
