@@ -14,6 +14,8 @@ namespace pronghorn {
 // (which may be leaf 0). The partial arrays are overwritten.
 void tree_sum(const Parallel& parallel, float* partials, int64_t leaves, int64_t stride,
               int64_t elements, float* sum);
+void tree_sum(const Parallel& parallel, double* partials, int64_t leaves, int64_t stride,
+              int64_t elements, double* sum);
 
 // The same for one value per leaf, on the calling thread.
 double tree_sum(double* partials, int64_t leaves);

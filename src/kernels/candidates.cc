@@ -1,0 +1,77 @@
+#include "kernels/candidates.h"
+
+#include <utility>
+
+#include "graph/ops/batch_norm.h"
+#include "graph/ops/concatenate.h"
+#include "graph/ops/conv2d.h"
+#include "graph/ops/elementwise.h"
+#include "graph/ops/loss.h"
+#include "graph/ops/matmul.h"
+#include "graph/ops/optimizer_update.h"
+#include "graph/ops/pool2d.h"
+#include "graph/ops/reshape.h"
+#include "graph/ops/softmax.h"
+#include "graph/ops/sum_rows.h"
+#include "kernels/reference/reference.h"
+
+namespace pronghorn::kernels {
+namespace {
+
+using List = std::vector<const Implementation*>;
+using Table = std::vector<std::pair<const graph::OpKind*, List>>;
+
+// Who can run each kind of op, best first. The order is all that selection goes by: the first that
+// does not refuse runs.
+const Table& table() {
+  static const Table table = {
+      {&graph::conv2d_kind(), {&reference::conv2d()}},
+      {&graph::conv2d_backward_data_kind(), {&reference::conv2d_backward_data()}},
+      {&graph::conv2d_backward_weights_kind(), {&reference::conv2d_backward_weights()}},
+
+      {&graph::matmul_kind(), {&reference::matmul()}},
+
+      {&graph::max_pool2d_kind(), {&reference::max_pool2d()}},
+      {&graph::max_pool2d_backward_kind(), {&reference::max_pool2d_backward()}},
+      {&graph::average_pool2d_kind(), {&reference::average_pool2d()}},
+      {&graph::average_pool2d_backward_kind(), {&reference::average_pool2d_backward()}},
+
+      {&graph::batch_norm_training_kind(), {&reference::batch_norm_training()}},
+      {&graph::batch_norm_backward_kind(), {&reference::batch_norm_backward()}},
+      {&graph::batch_norm_inference_kind(), {&reference::batch_norm_inference()}},
+
+      {&graph::elementwise_kind(), {&reference::elementwise()}},
+      {&graph::sum_rows_kind(), {&reference::sum_rows()}},
+      {&graph::mean_kind(), {&reference::mean()}},
+      {&graph::softmax_kind(), {&reference::softmax()}},
+      {&graph::softmax_backward_kind(), {&reference::softmax_backward()}},
+      {&graph::loss_kind(), {&reference::loss()}},
+      {&graph::loss_backward_kind(), {&reference::loss_backward()}},
+      {&graph::softmax_cross_entropy_kind(), {&reference::softmax_cross_entropy()}},
+      {&graph::softmax_cross_entropy_backward_kind(),
+       {&reference::softmax_cross_entropy_backward()}},
+
+      {&graph::concatenate_kind(), {&reference::concatenate()}},
+      {&graph::slice_kind(), {&reference::slice()}},
+      {&graph::reorder_kind(), {&reference::reorder()}},
+
+      {&graph::optimizer_update_kind(), {&reference::optimizer_update()}},
+  };
+  return table;
+}
+
+}  // namespace
+
+std::span<const Implementation* const> candidates(const graph::OpKind& kind) {
+  for (const auto& [listed, implementations] : table())
+    if (listed == &kind) return implementations;
+  return {};
+}
+
+std::vector<const graph::OpKind*> kinds_with_candidates() {
+  std::vector<const graph::OpKind*> kinds;
+  for (const auto& [kind, implementations] : table()) kinds.push_back(kind);
+  return kinds;
+}
+
+}  // namespace pronghorn::kernels

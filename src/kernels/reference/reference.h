@@ -1,0 +1,46 @@
+#pragma once
+
+#include "kernels/kernel.h"
+
+namespace pronghorn::kernels::reference {
+
+// The plain kernels: the loops that a textbook has, one implementation for each kind of op that is
+// no view. They accept every case, epilogues included, so that each op has a kernel; they are what
+// the other kernels are tested against, and the baseline that an explanation starts from.
+
+// Beside its kernel in single precision, each can compute in double precision: for the checks of
+// gradients against finite differences.
+class ReferenceImplementation : public Implementation {
+ public:
+  Family family() const override { return Family::kReference; }
+  // `buffers` hold doubles where the op's values hold floats; its workspace is not used.
+  virtual void run_in_double(const KernelCase& kernel_case, const Buffers& buffers,
+                             const RunContext& context) const = 0;
+};
+
+const ReferenceImplementation& average_pool2d();
+const ReferenceImplementation& average_pool2d_backward();
+const ReferenceImplementation& batch_norm_backward();
+const ReferenceImplementation& batch_norm_inference();
+const ReferenceImplementation& batch_norm_training();
+const ReferenceImplementation& concatenate();
+const ReferenceImplementation& conv2d();
+const ReferenceImplementation& conv2d_backward_data();
+const ReferenceImplementation& conv2d_backward_weights();
+const ReferenceImplementation& elementwise();
+const ReferenceImplementation& loss();
+const ReferenceImplementation& loss_backward();
+const ReferenceImplementation& matmul();
+const ReferenceImplementation& max_pool2d();
+const ReferenceImplementation& max_pool2d_backward();
+const ReferenceImplementation& mean();
+const ReferenceImplementation& optimizer_update();
+const ReferenceImplementation& reorder();
+const ReferenceImplementation& slice();
+const ReferenceImplementation& softmax();
+const ReferenceImplementation& softmax_backward();
+const ReferenceImplementation& softmax_cross_entropy();
+const ReferenceImplementation& softmax_cross_entropy_backward();
+const ReferenceImplementation& sum_rows();
+
+}  // namespace pronghorn::kernels::reference

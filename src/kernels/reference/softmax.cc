@@ -1,0 +1,69 @@
+#include "graph/ops/softmax.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/reference/loop_kernel.h"
+
+namespace pronghorn::kernels::reference {
+namespace {
+
+struct Rows {
+  int64_t rows, columns;
+
+  explicit Rows(const KernelCase& kernel_case) {
+    const Shape& shape = kernel_case.input(0).shape;
+    columns = shape.back();
+    rows = shape.elements() / columns;
+  }
+  int64_t workspace_elements() const { return 0; }
+};
+
+struct Softmax : Rows {
+  using Rows::Rows;
+
+  template <class T>
+  void run(const Buffers& buffers, const RunContext&) const {
+    for (int64_t row = 0; row < rows; ++row) {
+      const T* src = input<T>(buffers, 0) + row * columns;
+      T* dst = output<T>(buffers, 0) + row * columns;
+      const T max = *std::max_element(src, src + columns);
+      T sum = 0;
+      for (int64_t column = 0; column < columns; ++column) {
+        dst[column] = std::exp(src[column] - max);
+        sum += dst[column];
+      }
+      for (int64_t column = 0; column < columns; ++column) dst[column] /= sum;
+    }
+  }
+};
+
+struct SoftmaxBackward : Rows {
+  using Rows::Rows;
+
+  template <class T>
+  void run(const Buffers& buffers, const RunContext&) const {
+    for (int64_t row = 0; row < rows; ++row) {
+      const T* dst = input<T>(buffers, 0) + row * columns;
+      const T* diff_dst = input<T>(buffers, 1) + row * columns;
+      T* diff_src = output<T>(buffers, 0) + row * columns;
+      T dot = 0;
+      for (int64_t column = 0; column < columns; ++column) dot += dst[column] * diff_dst[column];
+      for (int64_t column = 0; column < columns; ++column)
+        diff_src[column] = dst[column] * (diff_dst[column] - dot);
+    }
+  }
+};
+
+}  // namespace
+
+const ReferenceImplementation& softmax() {
+  static const LoopImplementation<Softmax> implementation("reference.softmax");
+  return implementation;
+}
+const ReferenceImplementation& softmax_backward() {
+  static const LoopImplementation<SoftmaxBackward> implementation("reference.softmax_backward");
+  return implementation;
+}
+
+}  // namespace pronghorn::kernels::reference
