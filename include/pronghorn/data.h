@@ -17,6 +17,13 @@ struct Array {
   int64_t samples() const { return shape.rank() == 0 ? 0 : shape[0]; }
 };
 
+// A named weight's values, in Keras's layout (Dense kernel: in, out; Conv2D kernel: height, width,
+// in, out), or any other array with a name.
+struct NamedArray {
+  std::string name;
+  Array array;
+};
+
 // Samples and their labels. Labels are class numbers (n), one-hot rows or targets (n, ...); empty
 // where there are none.
 struct Dataset {

@@ -15,13 +15,6 @@
 
 namespace pronghorn {
 
-// A named weight's values, in Keras's layout (Dense kernel: in, out; Conv2D kernel: height, width,
-// in, out).
-struct NamedArray {
-  std::string name;
-  Array array;
-};
-
 // A Keras model: layers, how they connect, and their weights. Not safe for use by two threads at
 // once; two models are independent.
 class Model {
