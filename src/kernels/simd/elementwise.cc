@@ -1,0 +1,62 @@
+#include <algorithm>
+#include <memory>
+
+#include "kernels/simd/epilogue.h"
+#include "kernels/simd/simd.h"
+
+namespace pronghorn::kernels::simd {
+namespace {
+
+// Elements that a thread takes at a time: enough that the start of a team of threads, a
+// microsecond or two, pays; a multiple of 4, dropout's blocks of random words.
+constexpr int64_t kGrain = 16384;
+
+class ElementwiseKernel final : public Kernel {
+ public:
+  explicit ElementwiseKernel(const KernelCase& kernel_case)
+      : stages_(kernel_case), elements_(kernel_case.output(0).shape.elements()) {}
+
+  void bind(const Buffers& buffers) override {
+    stages_.bind(buffers);
+    src_ = buffers.input(0);
+    dst_ = buffers.output(0);
+  }
+
+  void run(const RunContext& context) override {
+    context.parallel.for_ranges(elements_, kGrain, [&](int64_t begin, int64_t end) {
+      stages_.apply(src_ + begin, dst_ + begin, begin, end - begin, context);
+    });
+  }
+
+ private:
+  Epilogue stages_;
+  int64_t elements_;
+  const float* src_ = nullptr;
+  float* dst_ = nullptr;
+};
+
+class Elementwise final : public Implementation {
+ public:
+  std::string_view name() const override { return "simd.elementwise"; }
+  Family family() const override { return Family::kSimd; }
+
+  OpLayouts layouts(const KernelCase& kernel_case,
+                    std::span<const graph::Layout> arriving) const override {
+    const graph::Layout layout =
+        Epilogue(kernel_case).any_layout() ? arriving[0] : graph::Layout::kPlain;
+    return {std::vector(kernel_case.op.inputs.size(), layout), {layout}};
+  }
+
+  std::unique_ptr<Kernel> create(const KernelCase& kernel_case) const override {
+    return std::make_unique<ElementwiseKernel>(kernel_case);
+  }
+};
+
+}  // namespace
+
+const Implementation& elementwise() {
+  static const Elementwise implementation;
+  return implementation;
+}
+
+}  // namespace pronghorn::kernels::simd
