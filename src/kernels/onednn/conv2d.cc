@@ -1,0 +1,436 @@
+#include <algorithm>
+#include <functional>
+#include <optional>
+#include <utility>
+
+#include "graph/ops/conv2d.h"
+#include "kernels/onednn/onednn.h"
+#include "kernels/onednn/primitive.h"
+#include "kernels/simd/epilogue.h"
+#include "platform/batch_slices.h"
+#include "platform/reduction_tree.h"
+
+namespace pronghorn::kernels::onednn {
+namespace {
+
+using dnnl::memory;
+using graph::Conv2dGeometry;
+using graph::Layout;
+using graph::StageFunction;
+using tag = memory::format_tag;
+
+enum class Direction { kForward, kBackwardData, kBackwardWeights };
+
+// The layouts of source and destination images (or of their gradients).
+struct ImageLayouts {
+  Layout src, dst;
+};
+
+// What oneDNN is asked to do with a convolution's result itself: add the bias, then rectify. The
+// other stages of the epilogue run after it, on the slice that is still in cache.
+struct FusedStages {
+  bool bias = false;
+  int bias_operand = -1;
+  std::optional<double> relu_slope;
+  size_t count = 0;
+};
+
+FusedStages fused_stages(const graph::Op& op, Direction direction) {
+  FusedStages fused;
+  if (direction == Direction::kBackwardWeights) {
+    fused.bias = op.attributes.has("bias");
+    return fused;
+  }
+  if (direction != Direction::kForward) return fused;
+  const auto at = [&](StageFunction function) {
+    return fused.count < op.epilogue.size() && op.epilogue[fused.count].function == function;
+  };
+  if (at(StageFunction::kBiasAdd)) {
+    fused.bias = true;
+    fused.bias_operand = op.epilogue[fused.count++].operand;
+  }
+  if (at(StageFunction::kRelu) || at(StageFunction::kLeakyRelu)) {
+    const graph::Stage& stage = op.epilogue[fused.count++];
+    fused.relu_slope = stage.function == StageFunction::kRelu ? 0.0 : stage.alpha;
+  }
+  return fused;
+}
+
+std::span<const graph::Stage> remaining_stages(const graph::Op& op, Direction direction) {
+  return std::span(op.epilogue).subspan(fused_stages(op, direction).count);
+}
+
+// A convolution of one slice, as oneDNN describes it.
+struct Described {
+  std::function<dnnl::primitive()> make;
+  std::string implementation;
+  memory::desc src, weights, dst;
+  size_t scratchpad_bytes;
+};
+
+class Describer {
+ public:
+  Describer(const Conv2dGeometry& g, Direction direction, dnnl::algorithm algorithm,
+            ImageLayouts layouts, FusedStages fused)
+      : g_(g), direction_(direction), algorithm_(algorithm), layouts_(layouts), fused_(fused) {}
+
+  // Throws dnnl::error where oneDNN has nothing for it.
+  Described describe(int64_t images) const {
+    const OneThread one_thread;
+    const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
+    const memory::data_type f32 = memory::data_type::f32;
+    const bool one_channel_as_nchw = g_.channels == 1 && layouts_.dst != Layout::kPlain;
+    const memory::desc src = image_desc({g_.batch, g_.height, g_.width, g_.channels}, images,
+                                        one_channel_as_nchw ? tag::nchw : format_tag(layouts_.src));
+    const memory::desc dst = image_desc({g_.batch, g_.out_height, g_.out_width, g_.out_channels},
+                                        images, format_tag(layouts_.dst));
+    const memory::desc weights({g_.out_channels, g_.channels, g_.kernel_h, g_.kernel_w}, f32,
+                               tag::any);
+    const memory::desc bias =
+        fused_.bias ? memory::desc({g_.out_channels}, f32, tag::a) : memory::desc();
+    const graph::Conv2dWindow& w = g_.window;
+    const memory::dims strides{w.stride_h, w.stride_w};
+    const memory::dims dilation{w.dilation_h - 1, w.dilation_w - 1};  // oneDNN counts from 0
+    const memory::dims before{w.padding.top, w.padding.left};
+    const memory::dims after{w.padding.bottom, w.padding.right};
+
+    dnnl::primitive_attr attributes = user_scratchpad();
+    if (direction_ == Direction::kForward && fused_.relu_slope) {
+      dnnl::post_ops post_ops;
+      post_ops.append_eltwise(1.0f, dnnl::algorithm::eltwise_relu,
+                              static_cast<float>(*fused_.relu_slope), 0.0f);
+      attributes.set_post_ops(post_ops);
+    }
+    const auto forward = [&](dnnl::algorithm algorithm, const dnnl::primitive_attr& attr) {
+      return dnnl::convolution_forward::primitive_desc(
+          dnnl::convolution_forward::desc(dnnl::prop_kind::forward_training, algorithm, src,
+                                          weights, bias, dst, strides, dilation, before, after),
+          attr, engine);
+    };
+    if (direction_ == Direction::kForward) {
+      const auto pd = forward(algorithm_, attributes);
+      return {[pd] { return dnnl::convolution_forward(pd); },
+              pd.impl_info_str(),
+              pd.src_desc(),
+              pd.weights_desc(),
+              pd.dst_desc(),
+              pd.scratchpad_desc().get_size()};
+    }
+    // The gradients ask for a forward description as a hint; they are made without a bias there.
+    const auto hint = forward(algorithm_, user_scratchpad());
+    if (direction_ == Direction::kBackwardData) {
+      const dnnl::convolution_backward_data::primitive_desc pd(
+          dnnl::convolution_backward_data::desc(algorithm_, src, weights, dst, strides, dilation,
+                                                before, after),
+          attributes, engine, hint);
+      return {[pd] { return dnnl::convolution_backward_data(pd); },
+              pd.impl_info_str(),
+              pd.diff_src_desc(),
+              pd.weights_desc(),
+              pd.diff_dst_desc(),
+              pd.scratchpad_desc().get_size()};
+    }
+    const dnnl::convolution_backward_weights::primitive_desc pd(
+        dnnl::convolution_backward_weights::desc(algorithm_, src, weights, bias, dst, strides,
+                                                 dilation, before, after),
+        attributes, engine, hint);
+    return {[pd] { return dnnl::convolution_backward_weights(pd); },
+            pd.impl_info_str(),
+            pd.src_desc(),
+            pd.diff_weights_desc(),
+            pd.diff_dst_desc(),
+            pd.scratchpad_desc().get_size()};
+  }
+
+ private:
+  const Conv2dGeometry& g_;
+  Direction direction_;
+  dnnl::algorithm algorithm_;
+  ImageLayouts layouts_;
+  FusedStages fused_;
+};
+
+// The bytes between two slices of a tensor (N, H, W, C).
+int64_t slice_bytes(const BatchSlices& slices, int64_t height, int64_t width, int64_t channels) {
+  return slices.size() * height * width * channels * static_cast<int64_t>(sizeof(float));
+}
+
+class ConvolutionKernel final : public Kernel {
+ public:
+  ConvolutionKernel(const KernelCase& kernel_case, Direction direction, dnnl::algorithm algorithm,
+                    ImageLayouts layouts)
+      : geometry_(conv2d_geometry(kernel_case.graph, kernel_case.op)),
+        direction_(direction),
+        slices_(geometry_.batch),
+        fused_(fused_stages(kernel_case.op, direction)),
+        epilogue_(kernel_case, remaining_stages(kernel_case.op, direction)) {
+    const Describer describer(geometry_, direction, algorithm, layouts, fused_);
+    const Described whole = describer.describe(slices_.rows(0));
+    std::vector<SlicedPrimitive::Variant> last;
+    const int64_t last_rows = slices_.rows(slices_.count() - 1);
+    if (last_rows != slices_.rows(0)) last.push_back(variant(describer.describe(last_rows)));
+    sliced_.emplace(slices_.count(), variant(whole), std::move(last), kernel_case.threads);
+
+    const memory::desc keras_weights(
+        {geometry_.out_channels, geometry_.channels, geometry_.kernel_h, geometry_.kernel_w},
+        memory::data_type::f32, tag::hwio);
+    weights_bytes_ = (whole.weights.get_size() + 63) / 64 * 64;
+    if (direction == Direction::kBackwardWeights)
+      weights_reorder_.emplace(whole.weights, keras_weights);
+    else
+      weights_reorder_.emplace(keras_weights, whole.weights);
+  }
+
+  // oneDNN's scratchpads; then the weights in its layout, or for weight gradients each slice's
+  // weights and biases.
+  size_t workspace_bytes() const override {
+    const auto copies = direction_ == Direction::kBackwardWeights
+                            ? static_cast<size_t>(slices_.count())
+                            : size_t{1};
+    return sliced_->workspace_bytes() + copies * (weights_bytes_ + bias_bytes());
+  }
+
+  void bind(const Buffers& buffers) override {
+    const auto& g = geometry_;
+    const int64_t src_bytes = slice_bytes(slices_, g.height, g.width, g.channels);
+    const int64_t dst_bytes = slice_bytes(slices_, g.out_height, g.out_width, g.out_channels);
+    std::byte* const own = buffers.workspace + sliced_->workspace_bytes();
+    const auto weights_stride = static_cast<int64_t>(weights_bytes_);
+    const auto bias_stride = static_cast<int64_t>(bias_bytes());
+    std::byte* weights = own;
+    std::vector<SlicedPrimitive::Argument> arguments;
+    switch (direction_) {
+      case Direction::kForward:
+        weights = weights_reorder_->trivial() ? buffers.inputs[1] : own;
+        weights_reorder_->bind(buffers.inputs[1], own);
+        arguments = {{DNNL_ARG_SRC, buffers.inputs[0], src_bytes},
+                     {DNNL_ARG_WEIGHTS, weights, 0},
+                     {DNNL_ARG_DST, buffers.outputs[0], dst_bytes}};
+        if (fused_.bias)
+          arguments.push_back(
+              {DNNL_ARG_BIAS, buffers.inputs[static_cast<size_t>(fused_.bias_operand)], 0});
+        output_ = buffers.output(0);
+        output_per_slice_ = dst_bytes / static_cast<int64_t>(sizeof(float));
+        break;
+      case Direction::kBackwardData:
+        weights = weights_reorder_->trivial() ? buffers.inputs[1] : own;
+        weights_reorder_->bind(buffers.inputs[1], own);
+        arguments = {{DNNL_ARG_DIFF_SRC, buffers.outputs[0], src_bytes},
+                     {DNNL_ARG_WEIGHTS, weights, 0},
+                     {DNNL_ARG_DIFF_DST, buffers.inputs[0], dst_bytes}};
+        output_ = buffers.output(0);
+        output_per_slice_ = src_bytes / static_cast<int64_t>(sizeof(float));
+        break;
+      case Direction::kBackwardWeights:
+        // Partial sums, slice by slice.
+        partial_weights_ = reinterpret_cast<float*>(own);
+        partial_biases_ = reinterpret_cast<float*>(own + slices_.count() * weights_stride);
+        diff_weights_ = buffers.output(0);
+        if (fused_.bias) diff_bias_ = buffers.output(1);
+        weights_reorder_->bind(own, buffers.outputs[0]);
+        arguments = {{DNNL_ARG_SRC, buffers.inputs[0], src_bytes},
+                     {DNNL_ARG_DIFF_WEIGHTS, own, weights_stride},
+                     {DNNL_ARG_DIFF_DST, buffers.inputs[1], dst_bytes}};
+        if (fused_.bias)
+          arguments.push_back(
+              {DNNL_ARG_DIFF_BIAS, reinterpret_cast<std::byte*>(partial_biases_), bias_stride});
+        break;
+    }
+    sliced_->bind(arguments, buffers.workspace);
+    epilogue_.bind(buffers);
+  }
+
+  void run(const RunContext& context) override {
+    const OneThread one_thread;
+    if (direction_ != Direction::kBackwardWeights) weights_reorder_->run();
+    context.parallel.for_each(slices_.count(), [&](int64_t slice, int thread) {
+      sliced_->run(slice, thread);
+      if (epilogue_.empty()) return;
+      const int64_t begin = slice * output_per_slice_;
+      const int64_t count = output_per_slice_ / slices_.size() * slices_.rows(slice);
+      epilogue_.apply(output_ + begin, output_ + begin, begin, count, context);
+    });
+    if (direction_ == Direction::kBackwardWeights) reduce(context.parallel);
+  }
+
+ private:
+  SlicedPrimitive::Variant variant(const Described& described) const {
+    SlicedPrimitive::Variant variant{described.make(),
+                                     {described.src, described.weights, described.dst},
+                                     described.scratchpad_bytes};
+    if (fused_.bias)
+      variant.descs.push_back(
+          {{geometry_.out_channels}, memory::data_type::f32, memory::format_tag::a});
+    return variant;
+  }
+
+  size_t bias_bytes() const {
+    return (static_cast<size_t>(geometry_.out_channels) * sizeof(float) + 63) / 64 * 64;
+  }
+
+  void reduce(const Parallel& parallel) const {
+    const auto stride = static_cast<int64_t>(weights_bytes_ / sizeof(float));
+    float* const sum = weights_reorder_->trivial() ? diff_weights_ : partial_weights_;
+    const int64_t elements =
+        weights_reorder_->trivial()
+            ? geometry_.kernel_h * geometry_.kernel_w * geometry_.channels * geometry_.out_channels
+            : stride;
+    tree_sum(parallel, partial_weights_, slices_.count(), stride, elements, sum);
+    weights_reorder_->run();
+    if (fused_.bias)
+      tree_sum(parallel, partial_biases_, slices_.count(),
+               static_cast<int64_t>(bias_bytes() / sizeof(float)), geometry_.out_channels,
+               diff_bias_);
+  }
+
+  Conv2dGeometry geometry_;
+  Direction direction_;
+  BatchSlices slices_;
+  FusedStages fused_;
+  simd::Epilogue epilogue_;
+  std::optional<SlicedPrimitive> sliced_;
+  // Between Keras's layout (height, width, in, out) and oneDNN's.
+  std::optional<Reorder> weights_reorder_;
+  size_t weights_bytes_;
+
+  float* output_ = nullptr;
+  int64_t output_per_slice_ = 0;
+  float* partial_weights_ = nullptr;
+  float* partial_biases_ = nullptr;
+  float* diff_weights_ = nullptr;
+  float* diff_bias_ = nullptr;
+};
+
+class Convolution : public Implementation {
+ public:
+  Convolution(std::string_view name, Direction direction, dnnl::algorithm algorithm)
+      : name_(name), direction_(direction), algorithm_(algorithm) {}
+
+  std::string_view name() const override { return name_; }
+  Family family() const override { return Family::kOnednn; }
+
+  std::optional<std::string> refuse(const KernelCase& kernel_case) const override {
+    std::string reason;
+    if (!find_layouts(kernel_case, reason)) return reason;
+    return std::nullopt;
+  }
+
+  OpLayouts layouts(const KernelCase& kernel_case, std::span<const Layout>) const override {
+    std::string reason;
+    const ImageLayouts images = find_layouts(kernel_case, reason).value();
+    OpLayouts layouts = Implementation::layouts(kernel_case, {});
+    switch (direction_) {
+      case Direction::kForward:
+        layouts.inputs[0] = images.src;
+        layouts.outputs[0] = images.dst;
+        break;
+      case Direction::kBackwardData:
+        layouts.inputs[0] = images.dst;
+        layouts.outputs[0] = images.src;
+        break;
+      case Direction::kBackwardWeights:
+        layouts.inputs[0] = images.src;
+        layouts.inputs[1] = images.dst;
+        break;
+    }
+    // What the epilogue reads beside biases has the output's layout.
+    for (const graph::Stage& stage : kernel_case.op.epilogue)
+      if (stage.operand >= 0 && stage.function != StageFunction::kBiasAdd)
+        layouts.inputs[static_cast<size_t>(stage.operand)] = layouts.outputs[0];
+    return layouts;
+  }
+
+  std::unique_ptr<Kernel> create(const KernelCase& kernel_case) const override {
+    std::string reason;
+    return std::make_unique<ConvolutionKernel>(kernel_case, direction_, algorithm_,
+                                               find_layouts(kernel_case, reason).value());
+  }
+
+ private:
+  // The first pair of layouts, best first, for which oneDNN has optimized code. Blocked ones where
+  // the channels fill blocks: forcing them on fewer channels gets oneDNN's reference code.
+  std::optional<ImageLayouts> find_layouts(const KernelCase& kernel_case,
+                                           std::string& reason) const {
+    const Conv2dGeometry g = conv2d_geometry(kernel_case.graph, kernel_case.op);
+    if (algorithm_ == dnnl::algorithm::convolution_winograd) {
+      const graph::Conv2dWindow& w = g.window;
+      if (g.kernel_h != 3 || g.kernel_w != 3 || w.stride_h != 1 || w.stride_w != 1 ||
+          w.dilation_h != 1 || w.dilation_w != 1) {
+        reason = "Winograd F(4x4, 3x3) is for 3x3 kernels with stride and dilation 1";
+        return std::nullopt;
+      }
+      if (g.channels % 16 != 0 || g.out_channels % 16 != 0) {
+        reason = "oneDNN's Winograd needs multiples of 16 channels";
+        return std::nullopt;
+      }
+    }
+    const FusedStages fused = fused_stages(kernel_case.op, direction_);
+    const bool epilogue_in_any_layout =
+        simd::Epilogue(kernel_case, remaining_stages(kernel_case.op, direction_)).any_layout();
+    reason = "oneDNN has no optimized code for this shape on this machine";
+    constexpr std::pair<Layout, int64_t> kLayouts[] = {
+        {Layout::kBlocked16, 16}, {Layout::kBlocked8, 8}, {Layout::kPlain, 1}};
+    for (const auto& [layout, block] : kLayouts) {
+      if (g.out_channels % block != 0) continue;
+      if (g.channels % block != 0 && g.channels != 1) continue;
+      const ImageLayouts layouts{g.channels % block == 0 ? layout : Layout::kPlain, layout};
+      const bool output_blocked =
+          (direction_ == Direction::kBackwardData ? layouts.src : layouts.dst) != Layout::kPlain;
+      if (output_blocked && !epilogue_in_any_layout) {
+        reason = "its epilogue needs the plain layout, and oneDNN is fast in a blocked one";
+        continue;
+      }
+      try {
+        const Described described = Describer(g, direction_, algorithm_, layouts, fused)
+                                        .describe(BatchSlices(g.batch).rows(0));
+        if (!is_reference_code(described.implementation)) return layouts;
+      } catch (const dnnl::error&) {
+        // Nothing for these layouts; the next.
+      }
+    }
+    return std::nullopt;
+  }
+
+  std::string_view name_;
+  Direction direction_;
+  dnnl::algorithm algorithm_;
+};
+
+}  // namespace
+
+const Implementation& conv2d_winograd() {
+  static const Convolution implementation("onednn.conv2d.winograd", Direction::kForward,
+                                          dnnl::algorithm::convolution_winograd);
+  return implementation;
+}
+const Implementation& conv2d_direct() {
+  static const Convolution implementation("onednn.conv2d.direct", Direction::kForward,
+                                          dnnl::algorithm::convolution_direct);
+  return implementation;
+}
+const Implementation& conv2d_backward_data_winograd() {
+  static const Convolution implementation("onednn.conv2d_backward_data.winograd",
+                                          Direction::kBackwardData,
+                                          dnnl::algorithm::convolution_winograd);
+  return implementation;
+}
+const Implementation& conv2d_backward_data_direct() {
+  static const Convolution implementation("onednn.conv2d_backward_data.direct",
+                                          Direction::kBackwardData,
+                                          dnnl::algorithm::convolution_direct);
+  return implementation;
+}
+const Implementation& conv2d_backward_weights_winograd() {
+  static const Convolution implementation("onednn.conv2d_backward_weights.winograd",
+                                          Direction::kBackwardWeights,
+                                          dnnl::algorithm::convolution_winograd);
+  return implementation;
+}
+const Implementation& conv2d_backward_weights_direct() {
+  static const Convolution implementation("onednn.conv2d_backward_weights.direct",
+                                          Direction::kBackwardWeights,
+                                          dnnl::algorithm::convolution_direct);
+  return implementation;
+}
+
+}  // namespace pronghorn::kernels::onednn

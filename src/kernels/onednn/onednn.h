@@ -1,0 +1,23 @@
+#pragma once
+
+#include "kernels/kernel.h"
+
+// Kernels that run in oneDNN. Each cuts the batch into the fixed slices of
+// platform/batch_slices.h, runs a slice on one thread, and sums weight gradients along the
+// reduction tree: oneDNN's own threading would make sums depend on the number of threads.
+namespace pronghorn::kernels::onednn {
+
+const Implementation& conv2d_winograd();
+const Implementation& conv2d_direct();
+const Implementation& conv2d_backward_data_winograd();
+const Implementation& conv2d_backward_data_direct();
+const Implementation& conv2d_backward_weights_winograd();
+const Implementation& conv2d_backward_weights_direct();
+const Implementation& matmul();
+const Implementation& max_pool2d();
+const Implementation& max_pool2d_backward();
+const Implementation& average_pool2d();
+const Implementation& average_pool2d_backward();
+const Implementation& batch_norm_inference();
+
+}  // namespace pronghorn::kernels::onednn
