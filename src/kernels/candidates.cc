@@ -13,6 +13,7 @@
 #include "graph/ops/reshape.h"
 #include "graph/ops/softmax.h"
 #include "graph/ops/sum_rows.h"
+#include "kernels/onednn/onednn.h"
 #include "kernels/reference/reference.h"
 
 namespace pronghorn::kernels {
@@ -25,20 +26,28 @@ using Table = std::vector<std::pair<const graph::OpKind*, List>>;
 // does not refuse runs.
 const Table& table() {
   static const Table table = {
-      {&graph::conv2d_kind(), {&reference::conv2d()}},
-      {&graph::conv2d_backward_data_kind(), {&reference::conv2d_backward_data()}},
-      {&graph::conv2d_backward_weights_kind(), {&reference::conv2d_backward_weights()}},
+      {&graph::conv2d_kind(),
+       {&onednn::conv2d_winograd(), &onednn::conv2d_direct(), &reference::conv2d()}},
+      {&graph::conv2d_backward_data_kind(),
+       {&onednn::conv2d_backward_data_winograd(), &onednn::conv2d_backward_data_direct(),
+        &reference::conv2d_backward_data()}},
+      {&graph::conv2d_backward_weights_kind(),
+       {&onednn::conv2d_backward_weights_winograd(), &onednn::conv2d_backward_weights_direct(),
+        &reference::conv2d_backward_weights()}},
 
-      {&graph::matmul_kind(), {&reference::matmul()}},
+      {&graph::matmul_kind(), {&onednn::matmul(), &reference::matmul()}},
 
-      {&graph::max_pool2d_kind(), {&reference::max_pool2d()}},
-      {&graph::max_pool2d_backward_kind(), {&reference::max_pool2d_backward()}},
-      {&graph::average_pool2d_kind(), {&reference::average_pool2d()}},
-      {&graph::average_pool2d_backward_kind(), {&reference::average_pool2d_backward()}},
+      {&graph::max_pool2d_kind(), {&onednn::max_pool2d(), &reference::max_pool2d()}},
+      {&graph::max_pool2d_backward_kind(),
+       {&onednn::max_pool2d_backward(), &reference::max_pool2d_backward()}},
+      {&graph::average_pool2d_kind(), {&onednn::average_pool2d(), &reference::average_pool2d()}},
+      {&graph::average_pool2d_backward_kind(),
+       {&onednn::average_pool2d_backward(), &reference::average_pool2d_backward()}},
 
       {&graph::batch_norm_training_kind(), {&reference::batch_norm_training()}},
       {&graph::batch_norm_backward_kind(), {&reference::batch_norm_backward()}},
-      {&graph::batch_norm_inference_kind(), {&reference::batch_norm_inference()}},
+      {&graph::batch_norm_inference_kind(),
+       {&onednn::batch_norm_inference(), &reference::batch_norm_inference()}},
 
       {&graph::elementwise_kind(), {&reference::elementwise()}},
       {&graph::sum_rows_kind(), {&reference::sum_rows()}},

@@ -39,9 +39,7 @@ Described describe(const Pool2dGeometry& g, Pooling pooling, Layout layout, int6
   const memory::dims strides{w.stride_h, w.stride_w};
   const memory::dims window{w.pool_h, w.pool_w};
   const memory::dims before{w.padding.top, w.padding.left};
-  // oneDNN wants the padding that the last window reaches, which may be less than Keras's.
-  const memory::dims after{(g.out_height - 1) * w.stride_h + w.pool_h - g.height - w.padding.top,
-                           (g.out_width - 1) * w.stride_w + w.pool_w - g.width - w.padding.left};
+  const memory::dims after{w.padding.bottom, w.padding.right};
   const dnnl::algorithm algorithm =
       is_max(pooling) ? dnnl::algorithm::pooling_max : dnnl::algorithm::pooling_avg_exclude_padding;
   const dnnl::pooling_forward::primitive_desc forward(
