@@ -45,7 +45,8 @@ struct History {
   std::map<std::string, std::vector<double>> history;
   // Seconds that each epoch's training took, without validation; its own clock, no log.
   std::vector<double> epoch_seconds;
-  // Seconds that the training steps themselves took.
+  // Of them, those that the compiled steps themselves took; the rest went into copying samples,
+  // metrics, progress and callbacks.
   std::vector<double> step_seconds;
 };
 

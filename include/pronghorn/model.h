@@ -74,6 +74,8 @@ class Model {
   friend Model model_from_json(std::string_view json);
 
   struct Training;
+  // That of compile(); throws ArgumentError, in the name of `function`, where it wasn't called.
+  Training& compiled_training(const char* function);
   std::unique_ptr<model::Model> model_;
   // Shared, so that the header need not know what it deletes; never more than one owner.
   std::shared_ptr<Training> training_;

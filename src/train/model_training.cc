@@ -1,0 +1,93 @@
+// The members of pronghorn::Model that train, predict, and read and write weights.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "formats/safetensors.h"
+#include "pronghorn/error.h"
+#include "pronghorn/model.h"
+#include "train/trainer.h"
+
+namespace pronghorn {
+
+struct Model::Training {
+  Training(model::Model& model, const CompileConfig& config) : trainer(model, config) {}
+  train::Trainer trainer;
+  // False for one that was made for predict() alone.
+  bool compiled = false;
+};
+
+void Model::compile(const CompileConfig& config) {
+  auto training = std::make_shared<Training>(*model_, config);
+  if (!model_->initialized) model_->initialize(config.seed);
+  training->compiled = true;
+  training_ = std::move(training);
+}
+
+Model::Training& Model::compiled_training(const char* function) {
+  if (training_ == nullptr || !training_->compiled) {
+    throw ArgumentError(
+        fmt::format("{} needs an optimizer and a loss; call compile() first", function));
+  }
+  if (!training_->trainer.suits_model())
+    throw ArgumentError("layers were added since compile(); call it again");
+  return *training_;
+}
+
+History Model::fit(const Array& x, const Array& y, const FitOptions& options) {
+  return compiled_training("fit").trainer.fit(*this, x, y, options);
+}
+
+Logs Model::evaluate(const Array& x, const Array& y, const EvaluateOptions& options) {
+  return compiled_training("evaluate").trainer.evaluate(x, y, options);
+}
+
+Array Model::predict(const Array& x, const EvaluateOptions& options) {
+  // Needs no loss; what compile() says of threads and kernels holds where it was called.
+  if (training_ == nullptr || (!training_->compiled && !training_->trainer.suits_model()))
+    training_ = std::make_shared<Training>(*model_, CompileConfig{});
+  if (!model_->initialized) model_->initialize(CompileConfig{}.seed);
+  if (training_->compiled) return compiled_training("predict").trainer.predict(x, options);
+  return training_->trainer.predict(x, options);
+}
+
+std::string Model::graph_summary(int64_t batch_size) const {
+  if (training_ != nullptr && training_->compiled && training_->trainer.suits_model())
+    return training_->trainer.graph_summary(batch_size);
+  return train::Trainer(*model_, CompileConfig{}).graph_summary(batch_size);
+}
+
+void Model::save_weights(const std::string& path) const {
+  formats::write_safetensors(path, get_weights());
+}
+
+void Model::load_weights(const std::string& path) {
+  std::vector<NamedArray> given = formats::read_safetensors(path);
+  // In the model's order, whatever the file's is.
+  std::vector<NamedArray> weights;
+  for (const NamedArray& wanted : get_weights()) {
+    const auto found = std::find_if(given.begin(), given.end(), [&](const NamedArray& weight) {
+      return weight.name == wanted.name;
+    });
+    if (found == given.end()) {
+      throw ShapeError(
+          fmt::format("{}: weights of another model: it holds no '{}'", path, wanted.name));
+    }
+    if (found->array.shape != wanted.array.shape) {
+      throw ShapeError(fmt::format("{}: weights of another model: '{}' is {}, the model's is {}",
+                                   path, wanted.name, found->array.shape.to_string(),
+                                   wanted.array.shape.to_string()));
+    }
+    weights.push_back(std::move(*found));
+    given.erase(found);
+  }
+  if (!given.empty()) {
+    throw ShapeError(fmt::format("{}: weights of another model: this one has no '{}'", path,
+                                 given.front().name));
+  }
+  set_weights(weights);
+}
+
+}  // namespace pronghorn

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "compiler/training_step.h"
+#include "kernels/selection.h"
+#include "model/model.h"
+#include "platform/parallel.h"
+#include "pronghorn/compile_config.h"
+#include "pronghorn/fit.h"
+#include "pronghorn/model.h"
+#include "train/steps.h"
+
+namespace pronghorn::train {
+
+class EpochMetrics;
+class Progress;
+
+// What stands behind Model::compile, fit, evaluate and predict: a model's optimizer state, its
+// compiled steps, and the loops that run them.
+//
+// All is checked and compiled before the first step, so that a training that starts can only fail
+// by a callback (a full disk). The loop over batches copies samples, runs the step and reads its
+// loss and outputs; it allocates nothing.
+class Trainer {
+ public:
+  // Throws ArgumentError for names that aren't known and numbers out of their range. The model must
+  // outlive the trainer and keep its layers.
+  Trainer(model::Model& model, const CompileConfig& config);
+
+  // `owner` is what callbacks see.
+  History fit(pronghorn::Model& owner, const Array& x, const Array& y, const FitOptions& options);
+  Logs evaluate(const Array& x, const Array& y, const EvaluateOptions& options);
+  Array predict(const Array& x, const EvaluateOptions& options);
+  std::string graph_summary(int64_t batch);
+
+  // Whether the model still is the one that this was made for.
+  bool suits_model() const { return model_.nodes.size() == nodes_; }
+
+ private:
+  // Samples [begin, end) of x and y, labels as the loss takes them.
+  struct Samples {
+    const Array& x;
+    const Array& y;
+    int64_t begin;
+    int64_t end;
+    int64_t count() const { return end - begin; }
+  };
+  struct TrainingPass;
+  class Control;
+
+  Shape input_shape() const;
+  Shape output_shape() const;
+  // All of x and y, which must suit the model; `storage` is for labels that have to be converted.
+  Samples check(const Array& x, const Array& y, Array& storage) const;
+  Samples check_validation(const Dataset& data, Array& storage) const;
+  EpochMetrics make_epoch_metrics() const;
+  void compile_for(const Samples& samples, int64_t batch_size, bool training);
+  kernels::RunContext context() const;
+
+  // Returns the seconds that the steps took.
+  double train_epoch(TrainingPass& pass, int epoch, const std::vector<Callback*>& callbacks,
+                     Control& control, Progress& progress);
+  // `progress` and the logs that it shows may be null.
+  void evaluate(const Samples& samples, int64_t batch_size, EpochMetrics& metrics,
+                Progress* progress, Logs* logs);
+  void warn_of_loss(double loss, int64_t batch, int epoch, Progress& progress);
+
+  model::Model& model_;
+  const size_t nodes_;
+  const CompileConfig config_;
+  const compiler::LossConfig loss_;
+  const Parallel parallel_;
+  compiler::OptimizerState state_;
+  Steps steps_;
+  double learning_rate_;
+  // Steps and epochs trained since compile(), over all calls of fit.
+  uint64_t step_ = 0;
+  uint64_t epochs_ = 0;
+  bool warned_of_loss_ = false;
+};
+
+}  // namespace pronghorn::train
