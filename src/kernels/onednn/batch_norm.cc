@@ -29,7 +29,7 @@ SlicedPrimitive::Variant describe(const graph::Op& op, const Shape& images, grap
       dnnl::batch_normalization_forward::desc(dnnl::prop_kind::forward_inference, data,
                                               static_cast<float>(op.attributes.real("epsilon")),
                                               flags),
-      user_scratchpad(), dnnl::engine(dnnl::engine::kind::cpu, 0));
+      user_scratchpad(), cpu_engine());
   if (implementation != nullptr) *implementation = pd.impl_info_str();
   const memory::desc channels({images[3]}, memory::data_type::f32, memory::format_tag::a);
   std::vector<memory::desc> descs{data, data, channels, channels};

@@ -77,7 +77,7 @@ class Describer {
   // Throws dnnl::error where oneDNN has nothing for it.
   Described describe(int64_t images) const {
     const OneThread one_thread;
-    const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
+    const dnnl::engine& engine = cpu_engine();
     const memory::data_type f32 = memory::data_type::f32;
     const bool one_channel_as_nchw = g_.channels == 1 && layouts_.dst != Layout::kPlain;
     const memory::desc src = image_desc({g_.batch, g_.height, g_.width, g_.channels}, images,

@@ -152,7 +152,7 @@ class PrimitiveKernel final : public Kernel {
                                g.transpose_b ? memory::format_tag::ba : memory::format_tag::ab);
     const memory::desc dst({rows, g.n}, f32, memory::format_tag::ab);
     const dnnl::matmul::primitive_desc pd(dnnl::matmul::desc(src, weights, dst), user_scratchpad(),
-                                          dnnl::engine(dnnl::engine::kind::cpu, 0));
+                                          cpu_engine());
     return {dnnl::matmul(pd), {src, weights, dst}, pd.scratchpad_desc().get_size()};
   }
 

@@ -30,7 +30,7 @@ struct Described {
 // oneDNN's "workspace": the place of the maximum in its window, in dst's layout, as in our op.
 Described describe(const Pool2dGeometry& g, Pooling pooling, Layout layout, int64_t images) {
   const OneThread one_thread;
-  const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
+  const dnnl::engine& engine = cpu_engine();
   const auto tag = format_tag(layout);
   const memory::desc src = image_desc({g.batch, g.height, g.width, g.channels}, images, tag);
   const memory::desc dst =

@@ -24,6 +24,11 @@ void execute(const dnnl::primitive& primitive, const dnnl::stream& stream, int c
 OneThread::OneThread() : saved_(omp_get_max_threads()) { omp_set_num_threads(1); }
 OneThread::~OneThread() { omp_set_num_threads(saved_); }
 
+const dnnl::engine& cpu_engine() {
+  static const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
+  return engine;
+}
+
 dnnl::memory::format_tag format_tag(graph::Layout layout) {
   switch (layout) {
     case graph::Layout::kPlain:
@@ -53,21 +58,18 @@ bool is_reference_code(std::string_view implementation) {
 
 SlicedPrimitive::SlicedPrimitive(int64_t slices, Variant whole, std::vector<Variant> last,
                                  int threads)
-    : slices_(slices),
-      threads_(threads),
-      scratchpad_stride_(0),
-      engine_(dnnl::engine::kind::cpu, 0) {
+    : slices_(slices), threads_(threads), scratchpad_stride_(0) {
   variants_.push_back(std::move(whole));
   for (Variant& variant : last) variants_.push_back(std::move(variant));
   for (const Variant& variant : variants_)
     scratchpad_stride_ = std::max(scratchpad_stride_, aligned(variant.scratchpad_bytes));
-  for (int thread = 0; thread < threads; ++thread) streams_.emplace_back(engine_);
+  for (int thread = 0; thread < threads; ++thread) streams_.emplace_back(cpu_engine());
 }
 
 void SlicedPrimitive::bind(const std::vector<Argument>& arguments, std::byte* workspace) {
   assert(arguments.size() < kMostArguments);
   const auto memory = [&](const dnnl::memory::desc& desc, std::byte* data) {
-    memories_.emplace_back(desc, engine_, data);
+    memories_.emplace_back(desc, cpu_engine(), data);
     return memories_.back().get();
   };
   for (int64_t slice = 0; slice < slices_; ++slice) {
@@ -85,7 +87,7 @@ void SlicedPrimitive::bind(const std::vector<Argument>& arguments, std::byte* wo
                                   dnnl::memory::data_type::u8, dnnl::memory::format_tag::a);
     for (int thread = 0; thread < threads_; ++thread) {
       if (variant.scratchpad_bytes > 0)
-        scratchpads_.emplace_back(desc, engine_,
+        scratchpads_.emplace_back(desc, cpu_engine(),
                                   workspace + scratchpad_stride_ * static_cast<size_t>(thread));
       else
         scratchpads_.emplace_back();
@@ -108,20 +110,16 @@ void SlicedPrimitive::run(int64_t slice, int thread) const {
 }
 
 Reorder::Reorder(const dnnl::memory::desc& from, const dnnl::memory::desc& to)
-    : from_(from),
-      to_(to),
-      trivial_(from == to),
-      engine_(dnnl::engine::kind::cpu, 0),
-      stream_(engine_) {
+    : from_(from), to_(to), trivial_(from == to), stream_(cpu_engine()) {
   if (trivial_) return;
   const OneThread one_thread;
-  primitive_ = dnnl::reorder(dnnl::reorder::primitive_desc(engine_, from, engine_, to));
+  primitive_ = dnnl::reorder(dnnl::reorder::primitive_desc(cpu_engine(), from, cpu_engine(), to));
 }
 
 void Reorder::bind(std::byte* from, std::byte* to) {
   if (trivial_) return;
-  from_memory_ = dnnl::memory(from_, engine_, from);
-  to_memory_ = dnnl::memory(to_, engine_, to);
+  from_memory_ = dnnl::memory(from_, cpu_engine(), from);
+  to_memory_ = dnnl::memory(to_, cpu_engine(), to);
   call_ = {{DNNL_ARG_FROM, from_memory_.get()}, {DNNL_ARG_TO, to_memory_.get()}};
 }
 

@@ -27,6 +27,10 @@ class OneThread {
   int saved_;
 };
 
+// The CPU. One for all: descriptions and primitives keep a pointer to the engine they were made
+// for.
+const dnnl::engine& cpu_engine();
+
 // oneDNN's name of a layout for images. Where there is one channel, nhwc and nchw are the same
 // bytes, and `one_channel_as_nchw` takes the second name, under which the first-layer kernels with
 // blocked output are found (nhwc with blocked output runs oneDNN's reference code, 600 times
@@ -78,7 +82,6 @@ class SlicedPrimitive {
   std::vector<Variant> variants_;
   int threads_;
   size_t scratchpad_stride_;
-  dnnl::engine engine_;
   std::vector<dnnl::stream> streams_;                // one per thread
   std::vector<dnnl::memory> memories_;               // keeps what calls_ points to
   std::vector<std::vector<dnnl_exec_arg_t>> calls_;  // by slice; the scratchpad comes last
@@ -97,7 +100,6 @@ class Reorder {
  private:
   dnnl::memory::desc from_, to_;
   bool trivial_;
-  dnnl::engine engine_;
   dnnl::stream stream_;
   dnnl::primitive primitive_;
   dnnl::memory from_memory_, to_memory_;
