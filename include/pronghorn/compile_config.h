@@ -54,14 +54,14 @@ struct CompileConfig {
   // "categorical_accuracy", "sparse_categorical_accuracy", "top_k_categorical_accuracy",
   // "sparse_top_k_categorical_accuracy" (k = 5; "top_3_categorical_accuracy" for another k),
   // "mean_squared_error", "mean_absolute_error".
-  std::vector<std::string> metrics;
+  std::vector<std::string> metrics = {};
   // Seeds everything random: initial weights, shuffling, dropout.
   uint64_t seed = 0;
   // 0: one per CPU. Never changes a result.
   int threads = 0;
   // "auto", or a family of kernels to use: "reference", "simd", "onednn". The default is the
   // environment's PRONGHORN_KERNELS.
-  std::string kernels;
+  std::string kernels = "";
 };
 
 }  // namespace pronghorn

@@ -16,7 +16,7 @@ struct FitOptions {
   int64_t batch_size = 32;
   int epochs = 1;
   Verbose verbose = Verbose::kAuto;
-  std::vector<Callback*> callbacks;
+  std::vector<Callback*> callbacks = {};
   // The last fraction of the samples, taken before shuffling, is kept for validation.
   double validation_split = 0;
   // Takes precedence over validation_split.

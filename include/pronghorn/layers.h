@@ -58,7 +58,7 @@ struct DenseOptions {
   bool use_bias = true;
   std::string kernel_initializer = "glorot_uniform";
   std::string bias_initializer = "zeros";
-  std::string name;
+  std::string name = "";
 };
 Layer Dense(int64_t units, DenseOptions options = {});
 
@@ -70,7 +70,7 @@ struct Conv2DOptions {
   bool use_bias = true;
   std::string kernel_initializer = "glorot_uniform";
   std::string bias_initializer = "zeros";
-  std::string name;
+  std::string name = "";
 };
 Layer Conv2D(int64_t filters, std::array<int64_t, 2> kernel_size, Conv2DOptions options = {});
 
@@ -78,19 +78,19 @@ struct Pooling2DOptions {
   // {0, 0}: the pool size.
   std::array<int64_t, 2> strides = {0, 0};
   std::string padding = "valid";
-  std::string name;
+  std::string name = "";
 };
 Layer MaxPooling2D(std::array<int64_t, 2> pool_size = {2, 2}, Pooling2DOptions options = {});
 Layer AveragePooling2D(std::array<int64_t, 2> pool_size = {2, 2}, Pooling2DOptions options = {});
 
 struct GlobalPoolingOptions {
   bool keepdims = false;
-  std::string name;
+  std::string name = "";
 };
 Layer GlobalAveragePooling2D(GlobalPoolingOptions options = {});
 
 struct NameOption {
-  std::string name;
+  std::string name = "";
 };
 Layer Flatten(NameOption options = {});
 // One extent may be -1.
@@ -101,7 +101,7 @@ Layer Add(NameOption options = {});
 
 struct ConcatenateOptions {
   int64_t axis = -1;
-  std::string name;
+  std::string name = "";
 };
 Layer Concatenate(ConcatenateOptions options = {});
 
@@ -110,7 +110,7 @@ struct BatchNormalizationOptions {
   double epsilon = 1e-3;
   bool center = true;
   bool scale = true;
-  std::string name;
+  std::string name = "";
 };
 Layer BatchNormalization(BatchNormalizationOptions options = {});
 
