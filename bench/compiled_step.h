@@ -1,0 +1,36 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "compiler/training_step.h"
+#include "platform/parallel.h"
+#include "pronghorn/model.h"
+#include "runtime/executable.h"
+
+namespace pronghorn::bench {
+
+// A training step of a model of the zoo, compiled as fit does it (RMSprop, categorical
+// crossentropy), with inputs like MNIST's: a fifth of the pixels not zero.
+class CompiledStep {
+ public:
+  CompiledStep(const std::string& zoo_name, int64_t batch, int threads,
+               kernels::ForcedFamily family = {});
+
+  void run();
+  // Only the ops that this family runs, one after the other.
+  void run_family(kernels::Family family);
+
+  const runtime::Executable& executable() const { return *executable_; }
+  // Of one step, all phases.
+  int64_t multiply_accumulates() const;
+
+ private:
+  Model model_;
+  std::unique_ptr<compiler::OptimizerState> state_;
+  std::unique_ptr<runtime::Executable> executable_;
+  Parallel parallel_;
+  uint64_t step_ = 0;
+};
+
+}  // namespace pronghorn::bench
