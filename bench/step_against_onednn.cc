@@ -1,0 +1,67 @@
+// A whole training step of mnist-cnn against the sum of its oneDNN primitives' own times, each run
+// by itself with the formats it likes best (plain_onednn.h). Interleaved in one run, same threads,
+// medians. The step also drops, computes loss and accuracy's inputs, reorders, and updates weights.
+//
+//   build/release/bench/bench_step_against_onednn [threads] [rounds]
+
+#include <fmt/format.h>
+#include <omp.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <vector>
+
+#include "compiled_step.h"
+#include "plain_onednn.h"
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double milliseconds_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+double median(std::vector<double> values) {
+  std::nth_element(values.begin(), values.begin() + static_cast<long>(values.size() / 2),
+                   values.end());
+  return values[values.size() / 2];
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const int threads = argc > 1 ? std::atoi(argv[1]) : 1;
+  const int rounds = argc > 2 ? std::atoi(argv[2]) : 41;
+  constexpr int64_t kBatch = 128;
+  omp_set_num_threads(threads);
+  pronghorn::bench::PlainOneDnn plain(kBatch, /*winograd=*/true);
+  pronghorn::bench::CompiledStep step("mnist-cnn", kBatch, threads);
+
+  std::vector<double> step_ms;
+  std::vector<std::vector<double>> primitive_ms(plain.primitives().size());
+  for (int round = -3; round < rounds; ++round) {
+    const auto start = Clock::now();
+    step.run();
+    if (round >= 0) step_ms.push_back(milliseconds_since(start));
+    for (size_t i = 0; i < primitive_ms.size(); ++i) {
+      const auto primitive_start = Clock::now();
+      plain.run(plain.primitives()[i]);
+      if (round >= 0) primitive_ms[i].push_back(milliseconds_since(primitive_start));
+    }
+  }
+
+  fmt::print("mnist-cnn, batch {}, {} threads, medians of {} interleaved rounds\n", kBatch, threads,
+             rounds);
+  double sum = 0;
+  for (size_t i = 0; i < primitive_ms.size(); ++i) {
+    sum += median(primitive_ms[i]);
+    fmt::print("{:9.3f} ms  {} [{}]\n", median(primitive_ms[i]), plain.primitives()[i].name,
+               plain.primitives()[i].implementation);
+  }
+  fmt::print("{:9.3f} ms  all of oneDNN's primitives\n", sum);
+  fmt::print("{:9.3f} ms  Pronghorn's whole step\n", median(step_ms));
+  fmt::print("{:9.3f}     ratio\n", median(step_ms) / sum);
+  return 0;
+}
