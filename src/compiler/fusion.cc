@@ -106,8 +106,8 @@ void fuse_softmax_cross_entropy(Graph& graph) {
 }
 
 void fuse_bias_gradients(Graph& graph) {
-  for (size_t index = 0; index < graph.ops.size();) {
-    const auto sum = graph.ops.begin() + static_cast<std::ptrdiff_t>(index++);
+  for (size_t index = 0; index < graph.ops.size(); ++index) {
+    const auto sum = graph.ops.begin() + static_cast<std::ptrdiff_t>(index);
     if (sum->kind != &graph::sum_rows_kind()) continue;
     const auto convolution = std::find_if(graph.ops.begin(), graph.ops.end(), [&](const Op& op) {
       return op.kind == &graph::conv2d_backward_weights_kind() && op.inputs[1] == sum->inputs[0] &&
@@ -117,8 +117,13 @@ void fuse_bias_gradients(Graph& graph) {
     convolution->attributes.set("bias", int64_t{1});
     convolution->outputs.push_back(sum->outputs[0]);
     // Whichever stands first gives the place: what both read is there by then.
-    if (sum < convolution) *sum = *convolution;
-    graph.ops.erase(std::max(sum, convolution));
+    if (sum < convolution) {
+      *sum = *convolution;
+      graph.ops.erase(convolution);
+    } else {
+      graph.ops.erase(sum);
+      --index;  // the next op stands in its place
+    }
   }
 }
 

@@ -41,6 +41,8 @@ class LayoutPass {
       if (graph_.value(op.outputs[i]).role == graph::ValueRole::kOutput) {
         const ValueId blocked = like(op.outputs[i], wanted.outputs[i]);
         to_plain.emplace_back(blocked, op.outputs[i]);
+        // Later readers that want this layout have it already.
+        reordered_[{op.outputs[i], wanted.outputs[i]}] = blocked;
         op.outputs[i] = blocked;
       } else {
         graph_.value(op.outputs[i]).layout = wanted.outputs[i];

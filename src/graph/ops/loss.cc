@@ -4,6 +4,8 @@
 
 #include <array>
 
+#include "graph/ops/elementwise.h"
+#include "graph/ops/softmax.h"
 #include "pronghorn/error.h"
 
 namespace pronghorn::graph {
@@ -88,12 +90,20 @@ class SoftmaxCrossEntropy final : public OpKind {
     return {{rows_shape(logits)}, {logits}};
   }
 
-  std::vector<ValueId> gradient(Builder& builder, const Op& op, std::span<const ValueId>,
+  std::vector<ValueId> gradient(Builder& builder, const Op& op,
+                                std::span<const ValueId> diff_outputs,
                                 const std::vector<bool>&) const override {
     builder.set_phase(Phase::kBackwardData);
-    return {builder.add_op(softmax_cross_entropy_backward_kind(), {op.outputs[1], op.inputs[1]},
-                           backward_attributes(builder.graph(), op))[0],
-            kNoValue};
+    ValueId diff_logits =
+        builder.add_op(softmax_cross_entropy_backward_kind(), {op.outputs[1], op.inputs[1]},
+                       backward_attributes(builder.graph(), op))[0];
+    // Another loss may depend on the probabilities.
+    if (diff_outputs[1] != kNoValue) {
+      const ValueId through_probabilities =
+          builder.add_op(softmax_backward_kind(), {op.outputs[1], diff_outputs[1]})[0];
+      diff_logits = add(builder, diff_logits, through_probabilities);
+    }
+    return {diff_logits, kNoValue};
   }
 
   // Softmax's five and a multiply-add with the label.
