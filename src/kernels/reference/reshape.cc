@@ -1,6 +1,6 @@
 #include "graph/ops/reshape.h"
 
-#include <cstring>
+#include <algorithm>
 
 #include "kernels/layout.h"
 #include "kernels/reference/loop_kernel.h"
@@ -11,21 +11,25 @@ namespace {
 struct Loops {
   Shape shape;
   graph::Layout from, to;
-  bool bytes;
+  graph::ElementType element;
 
   explicit Loops(const KernelCase& kernel_case)
       : shape(kernel_case.input(0).shape),
         from(kernel_case.input(0).layout),
         to(kernel_case.output(0).layout),
-        bytes(kernel_case.input(0).element == graph::ElementType::kUint8) {}
+        element(kernel_case.input(0).element) {}
   int64_t workspace_elements() const { return 0; }
 
   template <class T>
   void run(const Buffers& buffers, const RunContext&) const {
-    if (bytes)
-      copy<uint8_t>(buffers);
-    else
-      copy<T>(buffers);  // int32 too: elements are moved, not computed with
+    switch (element) {
+      case graph::ElementType::kUint8:
+        return copy<uint8_t>(buffers);
+      case graph::ElementType::kInt32:
+        return copy<int32_t>(buffers);
+      case graph::ElementType::kFloat32:
+        return copy<T>(buffers);
+    }
   }
 
   template <class Element>
@@ -33,15 +37,15 @@ struct Loops {
     const auto* src = input<Element>(buffers, 0);
     auto* dst = output<Element>(buffers, 0);
     if (from == to) {
-      std::memcpy(dst, src, static_cast<size_t>(shape.elements()) * sizeof(Element));
+      std::copy(src, src + shape.elements(), dst);
       return;
     }
     for (int64_t n = 0; n < shape[0]; ++n)
       for (int64_t h = 0; h < shape[1]; ++h)
         for (int64_t w = 0; w < shape[2]; ++w)
           for (int64_t c = 0; c < shape[3]; ++c)
-            std::memcpy(dst + element_offset(to, shape, n, h, w, c),
-                        src + element_offset(from, shape, n, h, w, c), sizeof(Element));
+            dst[element_offset(to, shape, n, h, w, c)] =
+                src[element_offset(from, shape, n, h, w, c)];
   }
 };
 

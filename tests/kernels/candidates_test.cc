@@ -1,0 +1,155 @@
+// Every candidate of every kind on every case of bench/shapes: a kernel is tested because it is
+// listed.
+
+#include "kernels/candidates.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <set>
+
+#include "graph/ops/conv2d.h"
+#include "graph/ops/elementwise.h"
+#include "kernels/case_graphs.h"
+#include "kernels/error_bounds.h"
+#include "kernels/selection.h"
+#include "kernels/single_op.h"
+
+namespace pronghorn::test {
+namespace {
+
+using kernels::Family;
+using kernels::Implementation;
+
+// Fails where an element is further from what is expected than its bound; says which is worst.
+void expect_within(const Tensor& expected, const Tensor& actual, const Tensor& bound,
+                   const std::string& what) {
+  ASSERT_EQ(actual.size(), expected.size());
+  size_t worst = 0, outside = 0;
+  double worst_ratio = 0;
+  for (size_t i = 0; i < expected.size(); ++i) {
+    const double error = std::abs(actual[i] - expected[i]);
+    if (error <= bound[i]) continue;  // false for NaN
+    ++outside;
+    const double ratio = std::isnan(error) ? INFINITY : error / bound[i];
+    if (ratio > worst_ratio || outside == 1) {
+      worst = i;
+      worst_ratio = ratio;
+    }
+  }
+  if (outside > 0)
+    ADD_FAILURE() << fmt::format(
+        "{}: {} of {} elements outside of their bounds; worst is {}: expected {:.9g}, actual "
+        "{:.9g}, error {:.3g}, bound {:.3g}",
+        what, outside, expected.size(), worst, expected[worst], actual[worst],
+        std::abs(actual[worst] - expected[worst]), bound[worst]);
+}
+
+bool same_bits(const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
+  for (size_t i = 0; i < a.size(); ++i)
+    if (std::memcmp(a[i].data(), b[i].data(), a[i].size() * sizeof(double)) != 0) return false;
+  return true;
+}
+
+void check(const FilledGraph& filled, const graph::Op& op, const Implementation& implementation) {
+  const std::vector<Tensor> expected = run_op_in_double(filled, op);
+  const bool winograd = implementation.name().find("winograd") != std::string_view::npos;
+  const std::vector<Tensor> bounds = error_bounds(filled, op, expected, winograd);
+  const std::vector<Tensor> actual = run_op(filled, op, implementation);
+  for (size_t i = 0; i < expected.size(); ++i)
+    expect_within(expected[i], actual[i], bounds[i], fmt::format("output {}", i));
+
+  for (int threads : {2, 3, 7})
+    EXPECT_TRUE(same_bits(actual, run_op(filled, op, implementation, {.threads = threads})))
+        << "other bits on " << threads << " threads";
+
+  const auto possible = static_cast<int>(op.kind->possible_aliases(op).size());
+  for (int alias = 0; alias < possible; ++alias)
+    EXPECT_TRUE(same_bits(actual, run_op(filled, op, implementation, {.possible_alias = alias})))
+        << "other bits where possible alias " << alias << " shares memory";
+
+  // Images may arrive in another layout.
+  for (graph::Layout layout : {graph::Layout::kBlocked8, graph::Layout::kBlocked16}) {
+    if (op.kind != &graph::elementwise_kind()) break;
+    const Shape& shape = filled.graph.output(op, 0).shape;
+    if (shape.rank() != 4 || shape[3] % (layout == graph::Layout::kBlocked8 ? 8 : 16) != 0) break;
+    FilledGraph blocked = filled;
+    for (graph::ValueId id : op.inputs)
+      if (blocked.graph.value(id).shape == shape) blocked.graph.value(id).layout = layout;
+    EXPECT_TRUE(same_bits(actual, run_op(blocked, op, implementation)))
+        << "other bits where inputs arrive in " << to_string(layout);
+  }
+}
+
+std::string op_name(const FilledGraph& filled, const graph::Op& op) {
+  return fmt::format("op {} ({})", &op - filled.graph.ops.data(), op.kind->name());
+}
+
+// One candidate on one case: on all ops of the case's graph of the kinds that it is listed for.
+struct CandidateCase {
+  const Implementation* implementation;
+  Case described;
+};
+
+void PrintTo(const CandidateCase& value, std::ostream* stream) {
+  *stream << value.implementation->name() << " on " << value.described.file << "/"
+          << value.described.name;
+}
+
+bool is_candidate(const Implementation& implementation, const graph::OpKind& kind) {
+  const auto list = kernels::candidates(kind);
+  return std::find(list.begin(), list.end(), &implementation) != list.end();
+}
+
+std::vector<CandidateCase> all_cases() {
+  std::vector<CandidateCase> all;
+  for (const std::string& file : case_files()) {
+    for (const Case& described : read_cases(file)) {
+      const FilledGraph unfilled = make_unfilled_graph(described);
+      std::set<const graph::OpKind*> kinds;
+      std::set<const Implementation*> seen;
+      for (const graph::Op& op : unfilled.graph.ops) {
+        if (op.kind->is_view() || !kinds.insert(op.kind).second) continue;
+        for (const Implementation* implementation : kernels::candidates(*op.kind))
+          if (seen.insert(implementation).second) all.push_back({implementation, described});
+      }
+    }
+  }
+  return all;
+}
+
+class Candidates : public testing::TestWithParam<CandidateCase> {};
+
+TEST_P(Candidates, StaysWithinTheErrorOfItsArithmeticOnAnyNumberOfThreads) {
+  const Implementation& implementation = *GetParam().implementation;
+  const FilledGraph filled = make_graph(GetParam().described);
+  int checked = 0;
+  std::string refusals;
+  for (const graph::Op& op : filled.graph.ops) {
+    if (op.kind->is_view() || !is_candidate(implementation, *op.kind)) continue;
+    SCOPED_TRACE(op_name(filled, op));
+    if (const auto reason = implementation.refuse({filled.graph, op, 1})) {
+      refusals += fmt::format("{}: {}; ", op_name(filled, op), *reason);
+      continue;
+    }
+    check(filled, op, implementation);
+    ++checked;
+  }
+  if (checked == 0) GTEST_SKIP() << refusals;
+}
+
+std::string test_name(const testing::TestParamInfo<CandidateCase>& info) {
+  std::string name = fmt::format("{}__{}__{}", info.param.implementation->name(),
+                                 info.param.described.file, info.param.described.name);
+  for (char& c : name)
+    if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, Candidates, testing::ValuesIn(all_cases()), test_name);
+
+}  // namespace
+}  // namespace pronghorn::test

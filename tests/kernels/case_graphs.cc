@@ -1,0 +1,354 @@
+#include "kernels/case_graphs.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <stdexcept>
+
+#include "base/philox.h"
+#include "graph/ops/batch_norm.h"
+#include "graph/ops/concatenate.h"
+#include "graph/ops/conv2d.h"
+#include "graph/ops/elementwise.h"
+#include "graph/ops/loss.h"
+#include "graph/ops/matmul.h"
+#include "graph/ops/optimizer_update.h"
+#include "graph/ops/pool2d.h"
+#include "graph/ops/reshape.h"
+#include "graph/ops/softmax.h"
+#include "graph/ops/sum_rows.h"
+
+namespace pronghorn::test {
+namespace {
+
+using graph::Builder;
+using graph::kNoValue;
+using graph::ValueId;
+using graph::ValueRole;
+
+graph::Padding2d padding_of(const Case& described, const Shape& src,
+                            std::pair<int64_t, int64_t> window, std::pair<int64_t, int64_t> strides,
+                            std::pair<int64_t, int64_t> dilation) {
+  if (described.text("padding", "valid") == "valid") return {};
+  const auto rows = graph::same_padding(src[1], window.first, strides.first, dilation.first);
+  const auto columns = graph::same_padding(src[2], window.second, strides.second, dilation.second);
+  return {rows.before, columns.before, rows.after, columns.after};
+}
+
+void make_conv2d(const Case& described, GraphMaker& maker) {
+  const Shape src_shape = described.shape("src");
+  const auto kernel = described.pair("kernel", 3);
+  const auto strides = described.pair("strides", 1);
+  const auto dilation = described.pair("dilation", 1);
+  const graph::Conv2dWindow window{strides.first, strides.second, dilation.first, dilation.second,
+                                   padding_of(described, src_shape, kernel, strides, dilation)};
+  const ValueId src = maker.uniform(src_shape, -1, 1);
+  const ValueId weights = maker.uniform(
+      {kernel.first, kernel.second, src_shape[3], described.integer("filters")}, -1, 1);
+  graph::conv2d(maker.builder(), src, weights, window);
+  maker.append_gradient(0, 2);
+
+  // The gradient to the weights once more, with the bias's beside it.
+  graph::Graph& graph = maker.builder().graph();
+  const graph::Op backward_weights = graph.ops[1];
+  graph::Attributes attributes = backward_weights.attributes;
+  attributes.set("bias", int64_t{1});
+  maker.builder().add_op(*backward_weights.kind, backward_weights.inputs, attributes);
+
+  maker.set_epilogue(0, described.list("stages"));
+  maker.set_epilogue(2, described.list("diff_src_stages"));
+}
+
+void make_matmul(const Case& described, GraphMaker& maker) {
+  const int64_t m = described.integer("m"), n = described.integer("n"), k = described.integer("k");
+  const std::string transpose = described.text("transpose", "none");
+  const bool transpose_a = transpose == "a" || transpose == "both";
+  const bool transpose_b = transpose == "b" || transpose == "both";
+  const ValueId a = maker.uniform(transpose_a ? Shape{k, m} : Shape{m, k}, -1, 1);
+  const ValueId b = maker.uniform(transpose_b ? Shape{n, k} : Shape{k, n}, -1, 1);
+  graph::matmul(maker.builder(), a, b, transpose_a, transpose_b);
+  if (transpose == "none") maker.append_gradient(0, 2);
+  maker.set_epilogue(0, described.list("stages"));
+}
+
+void make_elementwise(const Case& described, GraphMaker& maker) {
+  const std::vector<std::string> stages = described.list("stages");
+  const double range = described.real("range", 4);
+  const ValueId src = maker.uniform(described.shape("src"), -range, range);
+  maker.builder().add_op(graph::elementwise_kind(), {src});
+  maker.set_epilogue(0, stages);
+  const graph::Op op = maker.builder().graph().ops[0];
+  if (stages.size() == 1) maker.append_gradient(0, static_cast<int>(op.inputs.size()));
+}
+
+void make_sum_rows(const Case& described, GraphMaker& maker) {
+  const ValueId src = maker.uniform(described.shape("src"), -1, 1);
+  graph::sum_rows(maker.builder(), src);
+  graph::mean(maker.builder(), src);
+}
+
+void make_softmax(const Case& described, GraphMaker& maker) {
+  const double range = described.real("range", 4);
+  graph::softmax(maker.builder(), maker.uniform(described.shape("src"), -range, range));
+  maker.append_gradient(0, 1);
+}
+
+void make_pool2d(const Case& described, GraphMaker& maker) {
+  const Shape src_shape = described.shape("src");
+  const auto pool = described.pair("pool", 2);
+  const auto strides = described.pair("strides", 2);
+  const graph::Pool2dWindow window{pool.first, pool.second, strides.first, strides.second,
+                                   padding_of(described, src_shape, pool, strides, {1, 1})};
+  // Whole numbers make many ties, whose winner must be the first, as relu's zeros do.
+  Tensor elements = maker.random(src_shape.elements(), -3, 4);
+  for (double& element : elements) element = std::floor(element);
+  graph::max_pool2d(maker.builder(), maker.input(src_shape, std::move(elements)), window);
+  maker.append_gradient(0, 1);
+  const ValueId src = maker.uniform(src_shape, -1, 1);
+  graph::average_pool2d(maker.builder(), src, window);
+  maker.append_gradient(2, 1);
+  graph::max_pool2d(maker.builder(), src, window);
+}
+
+void make_batch_norm(const Case& described, GraphMaker& maker) {
+  const Shape src_shape = described.shape("src");
+  const Shape channels{src_shape.back()};
+  const ValueId src = maker.uniform(src_shape, -1, 3);
+  const auto optional = [&](std::string_view key) {
+    return described.integer(key) != 0 ? maker.uniform(channels, 0.5, 1.5) : kNoValue;
+  };
+  const ValueId gamma = optional("scale"), beta = optional("center");
+  const ValueId mean = maker.uniform(channels, -1, 1);
+  const ValueId variance = maker.uniform(channels, 0.1, 2);
+  graph::batch_norm_training(maker.builder(), src, gamma, beta, mean, variance, {});
+  maker.append_gradient(0, 1 + (gamma != kNoValue) + (beta != kNoValue));
+  graph::batch_norm_inference(maker.builder(), src, gamma, beta, mean, variance, {});
+}
+
+// Predictions that a loss can take. Of probabilities some are 0, which is clipped.
+Tensor predictions(const Case& described, GraphMaker& maker, const Shape& shape) {
+  const double range = described.real("range", 4);
+  const bool probabilities = described.integer("from_logits", 0) == 0;
+  const std::string& function = described.text("function");
+  Tensor elements = maker.random(shape.elements(), -range, range);
+  if (!probabilities || function.starts_with("mean")) return elements;
+  const auto columns = static_cast<size_t>(shape.back());
+  for (double& element : elements)
+    element = function.starts_with("binary") ? 1 / (1 + std::exp(-element)) : std::exp(element);
+  elements[0] = 0;
+  if (!function.starts_with("binary"))
+    for (size_t row = 0; row < elements.size(); row += columns) {
+      double sum = 0;
+      for (size_t c = 0; c < columns; ++c) sum += elements[row + c];
+      for (size_t c = 0; c < columns; ++c) elements[row + c] /= sum;
+    }
+  return elements;
+}
+
+// Labels for them. Element 0, whose probability is 0, has label 1 (or class 0).
+Tensor labels(const Case& described, GraphMaker& maker, const Shape& shape) {
+  const std::string& function = described.text("function");
+  const int64_t columns = shape.back(), rows = shape.elements() / columns;
+  if (function.starts_with("mean")) return maker.random(shape.elements(), -4, 4);
+  if (function.starts_with("binary")) {
+    Tensor elements = maker.random(shape.elements(), 0, 1);
+    for (size_t i = 0; i < elements.size(); ++i)
+      if (i % 3 != 0) elements[i] = std::round(elements[i]);  // every third stays soft
+    elements[0] = 1;
+    return elements;
+  }
+  Tensor classes = maker.random(rows, 0, static_cast<double>(columns));
+  for (double& number : classes) number = std::floor(number);
+  classes[0] = 0;
+  if (function.starts_with("sparse")) return classes;
+  Tensor elements(static_cast<size_t>(shape.elements()));
+  const Tensor noise = maker.random(shape.elements(), 0, 1);
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t c = 0; c < columns; ++c) {
+      const auto i = static_cast<size_t>(row * columns + c);
+      const bool one = static_cast<int64_t>(classes[static_cast<size_t>(row)]) == c;
+      elements[i] = row % 3 == 2 ? noise[i] : one;  // every third row is soft
+    }
+  return elements;
+}
+
+void make_loss(const Case& described, GraphMaker& maker) {
+  const Shape shape = described.shape("src");
+  const std::string& function = described.text("function");
+  const bool from_logits = described.integer("from_logits", 0) != 0;
+  std::vector<int64_t> extents(shape.extents().begin(), shape.extents().end());
+  if (function.starts_with("sparse")) {
+    extents.pop_back();
+    if (described.text("labels", "plain") == "column") extents.push_back(1);
+  }
+  const ValueId y_pred = maker.input(shape, predictions(described, maker, shape));
+  const ValueId y_true = maker.input(Shape(extents), labels(described, maker, shape));
+  const bool fused = described.integer("fused", 0) != 0;
+  maker.builder().add_op(
+      fused ? graph::softmax_cross_entropy_kind() : graph::loss_kind(), {y_pred, y_true},
+      {{"function", function}, {"from_logits", int64_t{from_logits}}, {"weight", 0.5}});
+  maker.append_gradient(0, 1);
+}
+
+void make_optimizer_update(const Case& described, GraphMaker& maker) {
+  graph::Attributes attributes{{"optimizer", described.text("optimizer")}};
+  for (const char* name : {"momentum", "rho", "epsilon", "beta_1", "beta_2", "weight_decay"})
+    attributes.set(name, described.real(name, 0));
+  for (const char* name : {"nesterov", "centered", "epsilon_outside", "amsgrad"})
+    attributes.set(name, described.integer(name, 0));
+  attributes.set("initial_accumulator_value", described.real("initial_accumulator_value", 0.1));
+  const Shape shape{described.integer("elements")};
+  const ValueId parameter = maker.uniform(shape, -1, 1);
+  const ValueId gradient = maker.uniform(shape, -1, 1);
+  std::vector<ValueId> slots;
+  for (const graph::OptimizerSlot& slot : graph::optimizer_slots(attributes)) {
+    // Means of squares are no less than the squares of means: 0.3 > 0.5^2.
+    const bool has_sign = slot.name == "momentum" || slot.name == "average_gradient";
+    slots.push_back(has_sign ? maker.uniform(shape, -0.5, 0.5) : maker.uniform(shape, 0.3, 0.6));
+  }
+  graph::optimizer_update(maker.builder(), parameter, gradient, slots, attributes);
+}
+
+void make_concatenate(const Case& described, GraphMaker& maker) {
+  std::vector<ValueId> inputs;
+  for (const std::string& shape : described.list("inputs"))
+    inputs.push_back(maker.uniform(parse_shape(shape), -1, 1));
+  graph::concatenate(maker.builder(), inputs, described.integer("axis"));
+  maker.append_gradient(0, static_cast<int>(inputs.size()));
+}
+
+graph::Layout parse_layout(const std::string& name) {
+  for (graph::Layout layout :
+       {graph::Layout::kPlain, graph::Layout::kBlocked8, graph::Layout::kBlocked16})
+    if (name == graph::to_string(layout)) return layout;
+  throw std::runtime_error("no layout '" + name + "'");
+}
+
+void make_reorder(const Case& described, GraphMaker& maker) {
+  const Shape shape = described.shape("src");
+  const std::string element = described.text("element", "float32");
+  Tensor elements = maker.random(shape.elements(), -100, 100);
+  if (element != "float32")
+    for (double& number : elements) number = std::floor(std::abs(number));
+  const ValueId src = maker.input(shape, std::move(elements));
+  graph::Graph& graph = maker.builder().graph();
+  graph.value(src).layout = parse_layout(described.text("from"));
+  if (element == "uint8") graph.value(src).element = graph::ElementType::kUint8;
+  if (element == "int32") graph.value(src).element = graph::ElementType::kInt32;
+  const ValueId dst = maker.builder().add_op(graph::reorder_kind(), {src})[0];
+  graph.value(dst).layout = parse_layout(described.text("to"));
+}
+
+using Make = void (*)(const Case&, GraphMaker&);
+const std::map<std::string, Make>& makers() {
+  static const std::map<std::string, Make> table = {
+      {"batch_norm", make_batch_norm},
+      {"concatenate", make_concatenate},
+      {"conv2d", make_conv2d},
+      {"elementwise", make_elementwise},
+      {"loss", make_loss},
+      {"matmul", make_matmul},
+      {"pool2d", make_pool2d},
+      {"optimizer_update", make_optimizer_update},
+      {"reorder", make_reorder},
+      {"softmax", make_softmax},
+      {"sum_rows", make_sum_rows},
+  };
+  return table;
+}
+
+}  // namespace
+
+GraphMaker::GraphMaker() : builder_(filled_.graph) {}
+
+ValueId GraphMaker::input(const Shape& shape, Tensor elements) {
+  for (double& element : elements) element = static_cast<float>(element);
+  const ValueId id = builder_.add_value("input", shape, ValueRole::kInput);
+  filled_.values.resize(static_cast<size_t>(id) + 1);
+  filled_.values.back() = std::move(elements);
+  return id;
+}
+
+Tensor GraphMaker::random(int64_t elements, double low, double high) {
+  const RandomStream stream(1, drawn_++, 0);
+  Tensor tensor(static_cast<size_t>(elements));
+  for (size_t i = 0; i < tensor.size(); ++i) tensor[i] = low + (high - low) * stream.uniform(i);
+  return tensor;
+}
+
+ValueId GraphMaker::uniform(const Shape& shape, double low, double high) {
+  return input(shape, random(shape.elements(), low, high));
+}
+
+ValueId GraphMaker::away_from_zero(const Shape& shape, double low, double high) {
+  Tensor elements = random(shape.elements(), low - high, high - low);
+  for (double& element : elements) element += element < 0 ? -low : low;
+  return input(shape, std::move(elements));
+}
+
+std::vector<ValueId> GraphMaker::append_gradient(size_t op_index, int differentiable) {
+  graph::Graph& graph = filled_.graph;
+  const graph::Op op = graph.ops[op_index];  // a copy: the list of ops will grow
+  graph.batch = graph.input(op, 0).shape[0];
+  std::vector<ValueId> diff_outputs(op.outputs.size(), kNoValue);
+  diff_outputs[0] = uniform(graph.output(op, 0).shape, -1, 1);
+  std::vector<bool> wanted(op.inputs.size());
+  std::fill(wanted.begin(), wanted.begin() + differentiable, true);
+  return op.kind->gradient(builder_, op, diff_outputs, wanted);
+}
+
+graph::Stage parse_stage(const std::string& text) {
+  const size_t colon = text.find(':');
+  const std::string name = text.substr(0, colon);
+  for (int i = 0; i <= static_cast<int>(graph::StageFunction::kDropout); ++i) {
+    const auto function = static_cast<graph::StageFunction>(i);
+    if (graph::stage_traits(function).name != name) continue;
+    graph::Stage stage{function};
+    if (colon != std::string::npos) stage.alpha = std::stod(text.substr(colon + 1));
+    return stage;
+  }
+  throw std::runtime_error("no stage '" + name + "'");
+}
+
+void GraphMaker::set_epilogue(size_t op_index, const std::vector<std::string>& stages) {
+  const Shape dst = filled_.graph.output(filled_.graph.ops[op_index], 0).shape;
+  for (const std::string& text : stages) {
+    graph::Stage stage = parse_stage(text);
+    stage.stream = 11 + op_index;
+    const bool by_channel = stage.function == graph::StageFunction::kBiasAdd;
+    graph::Op& op = filled_.graph.ops[op_index];
+    if (graph::stage_traits(stage.function).has_operand) {
+      stage.operand = static_cast<int>(op.inputs.size());
+      op.inputs.push_back(uniform(by_channel ? Shape{dst.back()} : dst, -1, 1));
+    }
+    op.epilogue.push_back(stage);
+  }
+}
+
+FilledGraph GraphMaker::finish() {
+  run_in_double(filled_, /*rounded=*/true);
+  return std::move(filled_);
+}
+
+FilledGraph make_graph(const Case& described) {
+  GraphMaker maker;
+  makers().at(described.file)(described, maker);
+  return maker.finish();
+}
+
+FilledGraph make_unfilled_graph(const Case& described) {
+  GraphMaker maker;
+  makers().at(described.file)(described, maker);
+  return std::move(maker.filled());
+}
+
+const std::vector<std::string>& case_files() {
+  static const std::vector<std::string> files = [] {
+    std::vector<std::string> names;
+    for (const auto& [name, make] : makers()) names.push_back(name);
+    return names;
+  }();
+  return files;
+}
+
+}  // namespace pronghorn::test

@@ -1,0 +1,437 @@
+#include "kernels/error_bounds.h"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+#include "graph/ops/batch_norm.h"
+#include "graph/ops/concatenate.h"
+#include "graph/ops/conv2d.h"
+#include "graph/ops/elementwise.h"
+#include "graph/ops/loss.h"
+#include "graph/ops/matmul.h"
+#include "graph/ops/optimizer_update.h"
+#include "graph/ops/pool2d.h"
+#include "graph/ops/reshape.h"
+#include "graph/ops/softmax.h"
+#include "graph/ops/sum_rows.h"
+#include "kernels/reference/stages.h"
+
+namespace pronghorn::test {
+namespace {
+
+using graph::StageFunction;
+
+constexpr double kUnit = 0x1p-24;
+// Results below the smallest normal float are flushed to zero.
+constexpr double kSmallest = 0x1p-126;
+// An elementary function (exp, log, tanh, erf) in single precision: vector libraries promise
+// errors of up to 4 units in the last place, which are 8 u.
+constexpr double kFunction = 8 * kUnit;
+
+// The relative error of a sum of this many terms. 6 standard deviations of a random walk; some
+// units more for what becomes of the sum.
+double rounding(int64_t terms) {
+  const double k = static_cast<double>(terms);
+  return kUnit * (std::min(k, 6 * std::sqrt(k)) + 4);
+}
+
+const Tensor& input(const FilledGraph& filled, const graph::Op& op, int index) {
+  return filled.values[static_cast<size_t>(op.inputs[static_cast<size_t>(index)])];
+}
+
+graph::Op without_epilogue(const graph::Op& op, size_t stages_kept = 0) {
+  graph::Op bare = op;
+  bare.epilogue.resize(stages_kept);
+  return bare;
+}
+
+// The sum of the magnitudes of the terms that each output element is the sum of.
+std::vector<Tensor> magnitudes(FilledGraph filled, const graph::Op& op) {
+  for (graph::ValueId id : op.inputs)
+    for (double& element : filled.values[static_cast<size_t>(id)]) element = std::abs(element);
+  return run_op_in_double(filled, without_epilogue(op));
+}
+
+// Of ops whose outputs are sums of products of inputs.
+std::vector<Tensor> sum_bounds(const FilledGraph& filled, const graph::Op& op, int64_t terms,
+                               bool winograd) {
+  std::vector<Tensor> bounds = magnitudes(filled, op);
+  for (Tensor& bound : bounds)
+    for (double& element : bound) element = element * rounding(terms) + kSmallest;
+  if (winograd) {
+    // F(4x4, 3x3) loses about a digit and a half more than the direct sum (Barabasz, Anderson,
+    // Soodhalter, Gregg: ACM Trans. Math. Softw. 46, 2020, table 3), relative to the largest.
+    constexpr double kWinogradGrowth = 32;
+    const double largest = *std::max_element(bounds[0].begin(), bounds[0].end());
+    std::fill(bounds[0].begin(), bounds[0].end(), kWinogradGrowth * largest);
+  }
+  return bounds;
+}
+
+// What a stage f with y = f(x, o) adds to the error.
+double stage_rounding(const graph::Stage& stage, double x, double o, double y) {
+  switch (stage.function) {
+    case StageFunction::kBiasAdd:
+    case StageFunction::kAdd:
+    case StageFunction::kMultiply:
+    case StageFunction::kRelu:
+    case StageFunction::kLeakyRelu:
+    case StageFunction::kReluBackward:
+    case StageFunction::kLeakyReluBackward:
+    case StageFunction::kScale:
+    case StageFunction::kDropout:
+      return 3 * kUnit * std::abs(y);
+    case StageFunction::kSigmoid:
+    case StageFunction::kTanh:
+    case StageFunction::kSilu:
+    case StageFunction::kElu:
+    case StageFunction::kSoftplus:
+    case StageFunction::kSoftplusBackward:
+      return 2 * kFunction * std::abs(y);
+    case StageFunction::kGelu:
+    case StageFunction::kGeluApproximate:  // 1 + erf and 1 + tanh cancel for negative x
+      return 2 * kFunction * std::abs(x);
+    case StageFunction::kSigmoidBackward:
+      return 4 * kUnit * std::abs(x * o) * (1 + std::abs(o));
+    case StageFunction::kTanhBackward:
+      return 4 * kUnit * std::abs(x) * (1 + o * o);
+    case StageFunction::kEluBackward:
+      return 4 * kUnit * std::abs(x) * (std::abs(o) + std::abs(stage.alpha));
+    case StageFunction::kGeluBackward:
+    case StageFunction::kSiluBackward:
+      return 2 * kFunction * std::abs(x) * (1 + std::abs(o));
+    case StageFunction::kGeluApproximateBackward:
+      // The slope of the cubic multiplies 1 - tanh^2, which cancels; beyond |o| = 10 it is zero.
+      return 2 * kFunction * std::abs(x) * (1 + std::abs(o) * (1 + 0.134 * std::min(o * o, 100.0)));
+  }
+  return 0;
+}
+
+// How much a stage can enlarge an error in x. All but a few are linear in x or flatter than that.
+double stage_growth(const graph::Stage& stage, double o) {
+  switch (stage.function) {
+    case StageFunction::kMultiply:
+      return std::abs(o);
+    case StageFunction::kScale:
+    case StageFunction::kElu:
+    case StageFunction::kLeakyRelu:
+    case StageFunction::kLeakyReluBackward:
+      return std::max(1.0, std::abs(stage.alpha));
+    case StageFunction::kGelu:
+    case StageFunction::kGeluApproximate:
+    case StageFunction::kGeluBackward:
+    case StageFunction::kGeluApproximateBackward:
+    case StageFunction::kSilu:
+    case StageFunction::kSiluBackward:
+      return 1.13;  // the steepest slope of gelu
+    case StageFunction::kSigmoidBackward:
+    case StageFunction::kTanhBackward:
+    case StageFunction::kEluBackward:
+      return std::abs(kernels::reference::apply_stage(stage, 1.0, o));
+    case StageFunction::kDropout:
+      return 1 / (1 - stage.alpha);
+    default:
+      return 1;
+  }
+}
+
+// `bound`, of what comes before the epilogue, carried through it.
+void carry_through_stages(const FilledGraph& filled, const graph::Op& op, Tensor& bound) {
+  for (size_t i = 0; i < op.epilogue.size(); ++i) {
+    const graph::Stage& stage = op.epilogue[i];
+    const Tensor x = run_op_in_double(filled, without_epilogue(op, i))[0];
+    const Tensor y = run_op_in_double(filled, without_epilogue(op, i + 1))[0];
+    for (size_t element = 0; element < bound.size(); ++element) {
+      double operand = 0;
+      // (What is flushed to zero may be multiplied by x and o after.)
+      if (stage.operand >= 0) {
+        const Tensor& o = input(filled, op, stage.operand);
+        operand = o[element % o.size()];  // a bias repeats along the last axis
+      }
+      bound[element] = bound[element] * stage_growth(stage, operand) +
+                       stage_rounding(stage, x[element], operand, y[element]) +
+                       kSmallest * (1 + std::abs(x[element])) * (1 + std::abs(operand));
+    }
+  }
+}
+
+double largest_magnitude(const Tensor& tensor) {
+  double most = 0;
+  for (double element : tensor) most = std::max(most, std::abs(element));
+  return most;
+}
+
+std::vector<Tensor> softmax_bounds(const FilledGraph& filled, const graph::Op& op,
+                                   const Tensor& expected) {
+  // exp(x - max): the difference is rounded before exp multiplies that error.
+  const auto columns = filled.graph.output(op, 0).shape.back();
+  const double relative =
+      kFunction + 2 * kUnit * largest_magnitude(input(filled, op, 0)) + rounding(columns);
+  Tensor bound = expected;
+  for (double& element : bound) element = relative * element + kSmallest;
+  return {bound};
+}
+
+std::vector<Tensor> softmax_backward_bounds(const FilledGraph& filled, const graph::Op& op) {
+  const auto columns = static_cast<size_t>(filled.graph.output(op, 0).shape.back());
+  const Tensor& dst = input(filled, op, 0);
+  const Tensor& diff_dst = input(filled, op, 1);
+  Tensor bound(dst.size());
+  for (size_t row = 0; row < dst.size(); row += columns) {
+    double dot = 0;
+    for (size_t c = row; c < row + columns; ++c) dot += std::abs(dst[c] * diff_dst[c]);
+    for (size_t c = row; c < row + columns; ++c)
+      bound[c] = rounding(static_cast<int64_t>(columns)) * dst[c] * (dot + std::abs(diff_dst[c])) +
+                 kSmallest;
+  }
+  return {bound};
+}
+
+// A loss is a sum over its row of terms y log p: their rounding is relative to the logarithm or
+// logit, which is at most 16 after the clip, or to the squares of a regression.
+std::vector<Tensor> loss_bounds(const FilledGraph& filled, const graph::Op& op,
+                                const std::vector<Tensor>& expected) {
+  const auto columns = filled.graph.input(op, 0).shape.back();
+  const Tensor& pred = input(filled, op, 0);
+  const Tensor& labels = input(filled, op, 1);
+  const double reach = std::max(16.0, largest_magnitude(pred));
+  const size_t labels_per_row = labels.size() / expected[0].size();
+  std::vector<Tensor> bounds = expected;
+  for (size_t row = 0; row < expected[0].size(); ++row) {
+    double weight = 1;
+    for (size_t c = 0; c < labels_per_row && labels_per_row > 1; ++c)
+      weight += std::abs(labels[row * labels_per_row + c]);
+    bounds[0][row] =
+        (kFunction + rounding(columns) + 4 * kUnit) * (reach + expected[0][row]) * weight;
+  }
+  if (expected.size() > 1) bounds[1] = softmax_bounds(filled, op, expected[1])[0];
+  return bounds;
+}
+
+std::vector<Tensor> loss_backward_bounds(const FilledGraph& filled, const graph::Op& op,
+                                         const Tensor& expected) {
+  const auto columns = static_cast<size_t>(filled.graph.input(op, 0).shape.back());
+  const double scale = op.attributes.real("scale");
+  const graph::LossFunction function = graph::loss_function(op);
+  const bool from_logits =
+      graph::from_logits(op) && op.kind != &graph::softmax_cross_entropy_backward_kind();
+  const Tensor& pred = input(filled, op, 0);
+  const Tensor& labels = input(filled, op, 1);
+  const bool sparse = function == graph::LossFunction::kSparseCategoricalCrossentropy;
+  const double reach = from_logits ? largest_magnitude(pred) : 0;
+  const double relative =
+      kFunction + 4 * kUnit * reach + rounding(static_cast<int64_t>(columns)) + 4 * kUnit;
+  Tensor bound(expected.size());
+  for (size_t i = 0; i < expected.size(); ++i) {
+    const double y = sparse ? 1 : std::abs(labels[i]);
+    double terms = y;
+    switch (function) {
+      case graph::LossFunction::kMeanSquaredError:
+      case graph::LossFunction::kMeanAbsoluteError:
+        terms = 2 * (std::abs(pred[i]) + y) / static_cast<double>(columns);
+        break;
+      case graph::LossFunction::kBinaryCrossentropy:
+        terms = (1 + y) / static_cast<double>(columns);
+        if (!graph::from_logits(op) && pred[i] > 0) terms /= pred[i] * (1 - pred[i]);
+        break;
+      default:
+        if (!graph::from_logits(op) && pred[i] > 0) terms = y / pred[i] + 1;
+    }
+    bound[i] = relative * (std::abs(expected[i]) + scale * terms) + kSmallest;
+  }
+  return {bound};
+}
+
+// The mean and the mean square deviation of each channel, with their errors.
+struct Channel {
+  double mean = 0, mean_magnitude = 0, variance = 0;
+  double mean_error = 0, variance_error = 0;
+};
+std::vector<Channel> channel_statistics(const Tensor& src, size_t channels) {
+  const double rows = static_cast<double>(src.size() / channels);
+  const double relative = rounding(static_cast<int64_t>(rows));
+  std::vector<Channel> result(channels);
+  for (size_t i = 0; i < src.size(); ++i) {
+    result[i % channels].mean += src[i] / rows;
+    result[i % channels].mean_magnitude += std::abs(src[i]) / rows;
+  }
+  std::vector<double> squares(channels);
+  for (size_t i = 0; i < src.size(); ++i) {
+    Channel& channel = result[i % channels];
+    channel.variance += (src[i] - channel.mean) * (src[i] - channel.mean) / rows;
+    squares[i % channels] += src[i] * src[i] / rows;
+  }
+  for (size_t c = 0; c < channels; ++c) {
+    result[c].mean_error = relative * result[c].mean_magnitude;
+    // Also the one-pass formula, the mean of squares less the square of the mean, is allowed.
+    result[c].variance_error = 2 * relative * (squares[c] + result[c].mean * result[c].mean);
+  }
+  return result;
+}
+
+double gamma_of(const FilledGraph& filled, const graph::Op& op, size_t c) {
+  const int at = graph::batch_norm_inputs(op).gamma;
+  return at < 0 ? 1 : std::abs(input(filled, op, at)[c]);
+}
+
+std::vector<Tensor> batch_norm_training_bounds(const FilledGraph& filled, const graph::Op& op,
+                                               const std::vector<Tensor>& expected) {
+  const Tensor& src = input(filled, op, 0);
+  const size_t channels = expected[1].size();
+  const std::vector<Channel> statistics = channel_statistics(src, channels);
+  const double take = 1 - op.attributes.real("momentum");
+  const double epsilon = op.attributes.real("epsilon");
+  std::vector<Tensor> bounds = expected;
+  for (size_t c = 0; c < channels; ++c) {
+    const Channel& channel = statistics[c];
+    bounds[1][c] = channel.mean_error + kUnit * std::abs(channel.mean);
+    bounds[2][c] =
+        expected[2][c] * (channel.variance_error / (channel.variance + epsilon) / 2 + 4 * kUnit);
+    const graph::BatchNormInputs at = graph::batch_norm_inputs(op);
+    bounds[3][c] = take * channel.mean_error +
+                   4 * kUnit * (std::abs(input(filled, op, at.moving_mean)[c]) + 1);
+    bounds[4][c] = take * channel.variance_error +
+                   4 * kUnit * (input(filled, op, at.moving_variance)[c] + channel.variance);
+  }
+  for (size_t i = 0; i < src.size(); ++i) {
+    const size_t c = i % channels;
+    const double gamma = gamma_of(filled, op, c), mean = statistics[c].mean;
+    const double beta = 1.5;  // the largest that make_graph gives
+    bounds[0][i] =
+        gamma * expected[2][c] *
+            (statistics[c].mean_error + 4 * kUnit * (std::abs(src[i]) + std::abs(mean))) +
+        gamma * std::abs(src[i] - mean) * bounds[2][c] +
+        4 * kUnit * (std::abs(expected[0][i]) + beta);
+  }
+  return bounds;
+}
+
+std::vector<Tensor> batch_norm_backward_bounds(const FilledGraph& filled, const graph::Op& op,
+                                               const std::vector<Tensor>& expected) {
+  const Tensor& src = input(filled, op, 0);
+  const Tensor& diff_dst = input(filled, op, 1);
+  const Tensor& mean = input(filled, op, 2);
+  const Tensor& inverse_deviation = input(filled, op, 3);
+  const size_t channels = mean.size();
+  const double rows = static_cast<double>(src.size() / channels);
+  const double relative = rounding(static_cast<int64_t>(rows));
+  const auto normalized = [&](size_t i) {
+    const size_t c = i % channels;
+    return (std::abs(src[i]) + std::abs(mean[c])) * inverse_deviation[c];
+  };
+  std::vector<Tensor> bounds = expected;
+  std::fill(bounds[1].begin(), bounds[1].end(), 0);
+  std::fill(bounds[2].begin(), bounds[2].end(), 0);
+  for (size_t i = 0; i < src.size(); ++i) {
+    bounds[1][i % channels] += relative * std::abs(diff_dst[i]) * normalized(i);
+    bounds[2][i % channels] += relative * std::abs(diff_dst[i]);
+  }
+  for (size_t i = 0; i < src.size(); ++i) {
+    const size_t c = i % channels;
+    const double terms = std::abs(diff_dst[i]) + std::abs(expected[2][c]) / rows +
+                         normalized(i) * std::abs(expected[1][c]) / rows;
+    bounds[0][i] = gamma_of(filled, op, c) * inverse_deviation[c] *
+                   (8 * kUnit * terms + bounds[2][c] / rows + normalized(i) * bounds[1][c] / rows);
+  }
+  return bounds;
+}
+
+std::vector<Tensor> batch_norm_inference_bounds(const FilledGraph& filled, const graph::Op& op,
+                                                const Tensor& expected) {
+  const graph::BatchNormInputs at = graph::batch_norm_inputs(op);
+  const Tensor& src = input(filled, op, 0);
+  const Tensor& mean = input(filled, op, at.moving_mean);
+  const Tensor& variance = input(filled, op, at.moving_variance);
+  Tensor bound(expected.size());
+  for (size_t i = 0; i < bound.size(); ++i) {
+    const size_t c = i % mean.size();
+    // A kernel may fold mean and beta into one addend, which then cancels.
+    const double scale = gamma_of(filled, op, c) / std::sqrt(variance[c]);
+    bound[i] = 8 * kUnit * ((std::abs(src[i]) + std::abs(mean[c])) * scale + 2);
+  }
+  return {bound};
+}
+
+// A few roundings of what was added up: the old contents, the gradient or its square, and for the
+// weight the step, whose root cancels if the variance is a centered one.
+std::vector<Tensor> optimizer_bounds(const FilledGraph& filled, const graph::Op& op,
+                                     const std::vector<Tensor>& expected) {
+  const std::vector<graph::OptimizerSlot> slots = graph::optimizer_slots(op.attributes);
+  const bool centered = op.attributes.integer("centered") != 0;
+  const Tensor& gradient = input(filled, op, 1);
+  std::vector<Tensor> bounds = expected;
+  for (size_t out = 0; out < expected.size(); ++out) {
+    const Tensor& old = input(filled, op, out == 0 ? 0 : static_cast<int>(out) + 1);
+    const bool of_squares =
+        out > 0 && slots[out - 1].name != "momentum" && slots[out - 1].name != "average_gradient";
+    for (size_t i = 0; i < old.size(); ++i) {
+      const double g = std::abs(gradient[i]);
+      double terms = std::abs(old[i]) + std::abs(expected[out][i]);
+      if (out > 0) terms += of_squares ? g * g : g;
+      // v <= 1 and v - a^2 >= 0.05 for what make_graph puts in.
+      if (centered && (out == 0 || slots[out - 1].name == "momentum")) terms *= 20;
+      bounds[out][i] = 12 * kUnit * terms + kSmallest;
+    }
+  }
+  return bounds;
+}
+
+// Each kind's own bounds, before its epilogue.
+std::vector<Tensor> bare_bounds(const FilledGraph& filled, const graph::Op& op,
+                                const std::vector<Tensor>& expected, bool winograd) {
+  const graph::OpKind* kind = op.kind;
+  const graph::Graph& graph = filled.graph;
+  if (kind == &graph::conv2d_kind() || kind == &graph::conv2d_backward_data_kind() ||
+      kind == &graph::conv2d_backward_weights_kind()) {
+    const graph::Conv2dGeometry g = graph::conv2d_geometry(graph, op);
+    int64_t terms = g.kernel_h * g.kernel_w * g.channels;
+    if (kind == &graph::conv2d_backward_data_kind())
+      terms = g.kernel_h * g.kernel_w * g.out_channels;
+    if (kind == &graph::conv2d_backward_weights_kind())
+      terms = g.batch * g.out_height * g.out_width;
+    return sum_bounds(filled, op, terms, winograd);
+  }
+  if (kind == &graph::matmul_kind())
+    return sum_bounds(filled, op, graph::matmul_geometry(graph, op).k, false);
+  if (kind == &graph::sum_rows_kind())
+    return sum_bounds(filled, op,
+                      graph.input(op, 0).shape.elements() / graph.input(op, 0).shape.back(), false);
+  // In double precision, so it is as good as one rounding.
+  if (kind == &graph::mean_kind()) return sum_bounds(filled, op, 1, false);
+  if (kind == &graph::average_pool2d_kind() || kind == &graph::average_pool2d_backward_kind() ||
+      kind == &graph::max_pool2d_backward_kind()) {
+    const graph::Pool2dWindow window = graph::pool2d_geometry(graph, op).window;
+
+    return sum_bounds(filled, op, window.pool_h * window.pool_w, false);
+  }
+  if (kind == &graph::softmax_kind()) return softmax_bounds(filled, op, expected[0]);
+  if (kind == &graph::softmax_backward_kind()) return softmax_backward_bounds(filled, op);
+  if (kind == &graph::loss_kind() || kind == &graph::softmax_cross_entropy_kind())
+    return loss_bounds(filled, op, expected);
+  if (kind == &graph::loss_backward_kind() || kind == &graph::softmax_cross_entropy_backward_kind())
+    return loss_backward_bounds(filled, op, expected[0]);
+  if (kind == &graph::batch_norm_training_kind())
+    return batch_norm_training_bounds(filled, op, expected);
+  if (kind == &graph::batch_norm_backward_kind())
+    return batch_norm_backward_bounds(filled, op, expected);
+  if (kind == &graph::batch_norm_inference_kind())
+    return batch_norm_inference_bounds(filled, op, expected[0]);
+  if (kind == &graph::optimizer_update_kind()) return optimizer_bounds(filled, op, expected);
+
+  // The rest moves elements or picks them.
+  std::vector<Tensor> exact = expected;
+  for (Tensor& tensor : exact) std::fill(tensor.begin(), tensor.end(), 0);
+  return exact;
+}
+
+}  // namespace
+
+std::vector<Tensor> error_bounds(const FilledGraph& filled, const graph::Op& op,
+                                 const std::vector<Tensor>& expected, bool winograd) {
+  std::vector<Tensor> bounds = bare_bounds(filled, op, expected, winograd);
+  carry_through_stages(filled, op, bounds[0]);
+  return bounds;
+}
+
+}  // namespace pronghorn::test
