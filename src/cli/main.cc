@@ -1,1 +1,63 @@
-int main() { return 0; }
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+#include <new>
+#include <string>
+
+#include "cli/commands.h"
+#include "pronghorn/error.h"
+
+namespace {
+
+constexpr int kFailed = 1;
+constexpr int kWrongUse = 2;
+
+// One line on standard error, whatever the message holds.
+int report(std::string message, int code) {
+  std::replace(message.begin(), message.end(), '\n', ' ');
+  fmt::print(stderr, "pronghorn: {}\n", message);
+  return code;
+}
+
+int run(CLI::App& program, int argc, char** argv) {
+  try {
+    program.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    // --help and --version come this way, too.
+    if (error.get_exit_code() == 0) return program.exit(error);
+    const auto chosen = program.get_subcommands();
+    const std::string command = chosen.empty() ? "" : chosen.front()->get_name() + ' ';
+    return report(fmt::format("{}; see 'pronghorn {}--help'", error.what(), command), kWrongUse);
+  } catch (const pronghorn::Error& error) {
+    return report(error.what(), kFailed);
+  } catch (const std::bad_alloc&) {
+    return report("out of memory", kFailed);
+  } catch (const std::exception& error) {
+    return report(fmt::format("internal error: {}", error.what()), kFailed);
+  }
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+    return report("standard output can't be written", kFailed);
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App program{"Trains Keras models on CPUs, fast, and tells where every second goes.",
+                   "pronghorn"};
+  program.set_version_flag("--version", "pronghorn " PRONGHORN_VERSION);
+  program.footer(
+      "Example:\n  pronghorn train mnist-cnn --data mnist-10k --epochs 3\n\n"
+      "Exit codes: 0 done, 1 failed (one line on standard error says why), 2 wrong use.");
+  pronghorn::cli::add_summary(program);
+  pronghorn::cli::add_train(program);
+  pronghorn::cli::add_evaluate(program);
+  pronghorn::cli::add_predict(program);
+  pronghorn::cli::add_zoo(program);
+  pronghorn::cli::add_data(program);
+  program.require_subcommand(1);
+  return run(program, argc, argv);
+}

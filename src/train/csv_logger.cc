@@ -77,7 +77,7 @@ class CSVLoggerCallback : public Callback {
   }
 
   [[noreturn]] void fail() const {
-    throw FileError(fmt::format("{}: the log can't be written: {}", path_, std::strerror(errno)));
+    throw FileError(fmt::format("'{}': the log can't be written: {}", path_, std::strerror(errno)));
   }
 
   std::string path_;

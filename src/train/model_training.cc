@@ -73,10 +73,10 @@ void Model::load_weights(const std::string& path) {
     });
     if (found == given.end()) {
       throw ShapeError(
-          fmt::format("{}: weights of another model: it holds no '{}'", path, wanted.name));
+          fmt::format("'{}': weights of another model: it holds no '{}'", path, wanted.name));
     }
     if (found->array.shape != wanted.array.shape) {
-      throw ShapeError(fmt::format("{}: weights of another model: '{}' is {}, the model's is {}",
+      throw ShapeError(fmt::format("'{}': weights of another model: '{}' is {}, the model's is {}",
                                    path, wanted.name, found->array.shape.to_string(),
                                    wanted.array.shape.to_string()));
     }
@@ -84,7 +84,7 @@ void Model::load_weights(const std::string& path) {
     given.erase(found);
   }
   if (!given.empty()) {
-    throw ShapeError(fmt::format("{}: weights of another model: this one has no '{}'", path,
+    throw ShapeError(fmt::format("'{}': weights of another model: this one has no '{}'", path,
                                  given.front().name));
   }
   set_weights(weights);

@@ -1,0 +1,68 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "cli/output.h"
+#include "pronghorn/model.h"
+
+namespace pronghorn::cli {
+namespace {
+
+struct EvaluateCommand {
+  std::string model;
+  std::string weights;
+  std::string part = "test";
+  int64_t batch_size = EvaluateOptions{}.batch_size;
+  bool json = false;
+  DataOptions data;
+  LossOptions loss;
+  RunOptions run;
+};
+
+void evaluate(const EvaluateCommand& options) {
+  Model model = load_model(options.model);
+  model.load_weights(options.weights);
+  Dataset data = load_part(options.data, options.part);
+  const CompileConfig config = config_for(model, data, options.loss, options.run);
+  suit_labels(data, config, model);
+  model.compile(config);
+  const Logs logs = model.evaluate(data.x, data.y, {options.batch_size, Verbose::kSilent});
+  if (!options.json) {
+    fmt::print("{} samples: {}\n", with_commas(data.x.samples()), to_text(logs));
+    return;
+  }
+  nlohmann::ordered_json json = to_json(logs);
+  json["samples"] = data.x.samples();
+  print_json(json);
+}
+
+}  // namespace
+
+void add_evaluate(CLI::App& program) {
+  auto options = std::make_shared<EvaluateCommand>();
+  CLI::App& command =
+      *program.add_subcommand("evaluate", "Measures loss and metrics of a trained model");
+  command.add_option("MODEL", options->model, kModelHelp)->required();
+  command.add_option("--weights", options->weights, "The trained weights")
+      ->required()
+      ->type_name("FILE.safetensors");
+  add_data_options(command, options->data);
+  command.add_option("--part", options->part, "The part of a data set that has two")
+      ->check(CLI::IsMember({"test", "train"}))
+      ->capture_default_str();
+  command.add_option("--batch-size", options->batch_size, "Samples in a step")
+      ->capture_default_str();
+  add_loss_options(command, options->loss);
+  add_run_options(command, options->run);
+  command.add_flag("--json", options->json, "Prints JSON");
+  command.footer(
+      "Example:\n  pronghorn evaluate mnist-cnn --weights cnn.safetensors --data mnist-10k");
+  command.callback([options] { evaluate(*options); });
+}
+
+}  // namespace pronghorn::cli

@@ -1,0 +1,154 @@
+#include "cli/options.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "pronghorn/error.h"
+
+namespace pronghorn::cli {
+namespace {
+
+// How many classes labels have that are class numbers; 0 where they are something else.
+int64_t count_classes(const Array& labels) {
+  const bool one_each = labels.shape.elements() == labels.samples();
+  if (!one_each || labels.values.empty()) return 0;
+  float largest = 0;
+  for (const float label : labels.values) {
+    // Class numbers beyond a million are no classes.
+    if (!(label >= 0 && label < 1e6f) || std::floor(label) != label) return 0;
+    largest = std::max(largest, label);
+  }
+  return static_cast<int64_t>(largest) + 1;
+}
+
+Dataset load_arrays(const DataOptions& options) {
+  Dataset data;
+  data.name = options.data;
+  data.x = load_npy(options.data);
+  if (!options.labels.empty()) {
+    data.y = load_npy(options.labels, /*scale_bytes=*/false);
+    data.classes = count_classes(data.y);
+  }
+  return data;
+}
+
+bool is_binary(const CompileConfig& config) {
+  return config.loss == "binary_crossentropy" || config.loss == "bce";
+}
+
+bool is_error_loss(const CompileConfig& config) {
+  return config.loss == "mean_squared_error" || config.loss == "mse" ||
+         config.loss == "mean_absolute_error" || config.loss == "mae";
+}
+
+}  // namespace
+
+void add_data_options(CLI::App& command, DataOptions& options) {
+  command
+      .add_option("--data", options.data,
+                  "A named data set (see 'pronghorn data'), an .npz file with x_train, y_train, "
+                  "x_test, y_test or x, y; a .csv file; or an .npy file of samples")
+      ->required()
+      ->type_name("NAME|FILE");
+  command.add_option("--labels", options.labels, "The labels of an .npy file's samples")
+      ->type_name("FILE.npy");
+  command.add_option("--data-dir", options.data_dir, "Where a named data set's files are")
+      ->type_name("DIR");
+  command
+      .add_option("--label-column", options.label_column,
+                  "The column of a .csv file that holds the label, from 0; -1 is the last")
+      ->capture_default_str();
+}
+
+LoadedData load_data(const DataOptions& options) {
+  const std::string& name = options.data;
+  if (!options.labels.empty() && !name.ends_with(".npy")) {
+    throw ArgumentError(fmt::format(
+        "--labels belongs to samples in an .npy file; '{}' brings labels of its own", name));
+  }
+  LoadedData loaded;
+  if (name.ends_with(".csv")) {
+    loaded.train = load_csv(name, options.label_column);
+  } else if (name.ends_with(".npy")) {
+    loaded.train = load_arrays(options);
+  } else {
+    TrainAndTest both =
+        name.ends_with(".npz") ? load_npz(name) : load_dataset(name, options.data_dir);
+    loaded.train = std::move(both.train);
+    if (both.test.x.samples() > 0) loaded.test = std::move(both.test);
+  }
+  return loaded;
+}
+
+Dataset load_part(const DataOptions& options, const std::string& part) {
+  LoadedData loaded = load_data(options);
+  if (part == "train" || !loaded.test) return std::move(loaded.train);
+  return *std::move(loaded.test);
+}
+
+void add_run_options(CLI::App& command, RunOptions& options) {
+  command.add_option("--threads", options.threads, "Threads; 0 is one per CPU. Changes no result")
+      ->capture_default_str();
+  command
+      .add_option("--kernels", options.kernels,
+                  "Kernels to use where they can: reference, simd, onednn, or auto for the best")
+      ->type_name("FAMILY")
+      ->envname("PRONGHORN_KERNELS");
+}
+
+void add_loss_options(CLI::App& command, LossOptions& options) {
+  command
+      .add_option("--loss", options.loss,
+                  fmt::format("{}; default: the model file's, else what suits the labels",
+                              fmt::join(loss_names(), ", ")))
+      ->type_name("NAME");
+  command.add_flag("--from-logits", options.from_logits,
+                   "The model's outputs are logits, not probabilities");
+  command
+      .add_option("--metrics", options.metrics,
+                  "Separated by commas; default: the model file's, else accuracy for classes. "
+                  "Known: " +
+                      fmt::format("{}", fmt::join(metric_names(), ", ")))
+      ->delimiter(',')
+      ->type_name("NAMES");
+}
+
+CompileConfig config_for(const Model& model, const Dataset& data, const LossOptions& loss,
+                         const RunOptions& run) {
+  CompileConfig config;
+  const bool several_outputs = model.output_shape().rank() > 0 && model.output_shape().back() > 1;
+  const bool one_hot = data.y.shape.rank() > 1 && data.y.shape.back() > 1;
+  if (model.file_config()) {
+    config = *model.file_config();
+  } else {
+    const bool classes = data.classes > 0 || one_hot;
+    config.loss = !classes          ? "mean_squared_error"
+                  : several_outputs ? "categorical_crossentropy"
+                                    : "binary_crossentropy";
+    if (classes) config.metrics = {"accuracy"};
+  }
+  if (!loss.loss.empty()) {
+    config.loss = loss.loss;
+    config.from_logits = false;  // the file said it of another loss
+  }
+  if (loss.from_logits) config.from_logits = true;
+  if (!loss.metrics.empty()) config.metrics = loss.metrics;
+  config.threads = run.threads;
+  config.kernels = run.kernels;
+  return config;
+}
+
+void suit_labels(Dataset& data, const CompileConfig& config, const Model& model) {
+  const Shape outputs = model.output_shape();
+  const bool targets = is_binary(config) || is_error_loss(config);
+  if (targets && data.classes > 0 && outputs.rank() == 1 && outputs.back() > 1) {
+    data.y = to_categorical(data.y, outputs.back());
+    data.classes = 0;
+  }
+}
+
+}  // namespace pronghorn::cli

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pronghorn/compile_config.h"
+#include "pronghorn/data.h"
+#include "pronghorn/model.h"
+
+namespace CLI {
+class App;
+}
+
+namespace pronghorn::cli {
+
+// What the positional MODEL means, for help texts.
+inline constexpr const char* kModelHelp =
+    "A model of the zoo (see 'pronghorn zoo') or a file with Keras 3's JSON (model.to_json())";
+
+// --data and what belongs to it.
+struct DataOptions {
+  std::string data;
+  std::string labels;
+  std::string data_dir;
+  int label_column = -1;
+};
+void add_data_options(CLI::App& command, DataOptions& options);
+
+struct LoadedData {
+  Dataset train;
+  // The test part of a data set that has one.
+  std::optional<Dataset> test;
+};
+LoadedData load_data(const DataOptions& options);
+
+// What evaluate and predict look at: the test part where there is one.
+Dataset load_part(const DataOptions& options, const std::string& part);
+
+// --threads, --kernels.
+struct RunOptions {
+  int threads = 0;
+  std::string kernels;
+};
+void add_run_options(CLI::App& command, RunOptions& options);
+
+// --loss, --metrics.
+struct LossOptions {
+  std::string loss;
+  bool from_logits = false;
+  std::vector<std::string> metrics;
+};
+void add_loss_options(CLI::App& command, LossOptions& options);
+
+// Loss and metrics: as given, else as the model's file says, else what suits the data.
+CompileConfig config_for(const Model& model, const Dataset& data, const LossOptions& loss,
+                         const RunOptions& run);
+
+// One-hot rows for a loss that compares each output with a target and was given class numbers, as a
+// Keras script would call to_categorical(); else nothing is changed.
+void suit_labels(Dataset& data, const CompileConfig& config, const Model& model);
+
+}  // namespace pronghorn::cli

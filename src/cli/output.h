@@ -1,0 +1,23 @@
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "pronghorn/callbacks.h"
+#include "pronghorn/shape.h"
+
+namespace pronghorn::cli {
+
+// "669,706"
+std::string with_commas(int64_t number);
+
+// "accuracy 0.9713, loss 0.0921"
+std::string to_text(const Logs& logs);
+nlohmann::ordered_json to_json(const Logs& logs);
+nlohmann::ordered_json to_json(const Shape& shape);
+
+// The one JSON document of a command with --json. A number that is none is null.
+void print_json(const nlohmann::ordered_json& json);
+
+}  // namespace pronghorn::cli

@@ -1,0 +1,65 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "cli/output.h"
+#include "pronghorn/model.h"
+
+namespace pronghorn::cli {
+namespace {
+
+struct SummaryOptions {
+  std::string model;
+  bool graph = false;
+  int64_t batch_size = 128;
+  bool json = false;
+};
+
+nlohmann::ordered_json describe(const Model& model) {
+  nlohmann::ordered_json json;
+  json["model"] = model.name();
+  json["input_shape"] = to_json(model.input_shape());
+  json["output_shape"] = to_json(model.output_shape());
+  json["parameters"] = model.count_params();
+  json["multiply_accumulates"] = model.multiply_accumulates();
+  json["weights"] = nlohmann::ordered_json::array();
+  for (const NamedArray& weight : model.get_weights())
+    json["weights"].push_back({{"name", weight.name}, {"shape", to_json(weight.array.shape)}});
+  return json;
+}
+
+void summarize(const SummaryOptions& options) {
+  const Model model = load_model(options.model);
+  if (options.json) {
+    nlohmann::ordered_json json = describe(model);
+    if (options.graph) json["graph"] = model.graph_summary(options.batch_size);
+    print_json(json);
+    return;
+  }
+  fmt::print("{}", options.graph ? model.graph_summary(options.batch_size) : model.summary());
+}
+
+}  // namespace
+
+void add_summary(CLI::App& program) {
+  auto options = std::make_shared<SummaryOptions>();
+  CLI::App& command = *program.add_subcommand(
+      "summary", "Shows a model's layers, parameters and multiply-accumulates");
+  command.add_option("MODEL", options->model, kModelHelp)->required();
+  command.add_flag("--graph", options->graph,
+                   "The ops of a training step, with each value's shape and place in memory");
+  command.add_option("--batch-size", options->batch_size, "Of the step that --graph shows")
+      ->capture_default_str();
+  command.add_flag("--json", options->json, "Prints JSON");
+  command.footer(
+      "Example:\n  pronghorn summary mnist-cnn\n"
+      "  pronghorn summary --graph --batch-size 128 mnist-cnn");
+  command.callback([options] { summarize(*options); });
+}
+
+}  // namespace pronghorn::cli

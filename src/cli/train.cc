@@ -1,0 +1,306 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "cli/output.h"
+#include "pronghorn/callbacks.h"
+#include "pronghorn/model.h"
+#include "pronghorn/saving.h"
+
+namespace pronghorn::cli {
+namespace {
+
+// The optimizer by name, and arguments of it that differ from the preset's.
+struct OptimizerOptions {
+  std::string name;
+  std::string preset;
+  std::optional<double> learning_rate, momentum, rho, epsilon, beta_1, beta_2, weight_decay;
+  bool nesterov = false;
+  bool centered = false;
+  bool amsgrad = false;
+};
+
+struct TrainCommand {
+  std::string model;
+  DataOptions data;
+  LossOptions loss;
+  RunOptions run;
+  OptimizerOptions optimizer;
+  int epochs = FitOptions{}.epochs;
+  int64_t batch_size = FitOptions{}.batch_size;
+  std::optional<double> validation_split;
+  bool no_shuffle = false;
+  uint64_t seed = 0;
+  std::string weights;
+  std::string out;
+  std::string log;
+  std::string checkpoint;
+  std::optional<int> early_stopping;
+  std::optional<int> reduce_lr;
+  bool quiet = false;
+  std::optional<int> verbose;
+  bool json = false;
+};
+
+// The model file's optimizer unless another, or a preset, was asked for; then the arguments given.
+Optimizer optimizer_for(const CompileConfig& config, const OptimizerOptions& options) {
+  Optimizer result = config.optimizer;
+  if (!options.name.empty() || !options.preset.empty()) {
+    result = optimizer(options.name.empty() ? config.optimizer.name : options.name,
+                       options.preset == "keras2017" ? Preset::kKeras2017 : Preset::kKeras3);
+  }
+  const auto set = [](const std::optional<double>& given, double& argument) {
+    if (given) argument = *given;
+  };
+  set(options.learning_rate, result.learning_rate);
+  set(options.momentum, result.momentum);
+  set(options.rho, result.rho);
+  set(options.epsilon, result.epsilon);
+  set(options.beta_1, result.beta_1);
+  set(options.beta_2, result.beta_2);
+  set(options.weight_decay, result.weight_decay);
+  result.nesterov = result.nesterov || options.nesterov;
+  result.centered = result.centered || options.centered;
+  result.amsgrad = result.amsgrad || options.amsgrad;
+  return result;
+}
+
+std::vector<std::unique_ptr<Callback>> make_callbacks(const TrainCommand& options, bool validates) {
+  // Without validation data there is no val_loss to watch.
+  const std::string monitor = validates ? "val_loss" : "loss";
+  std::vector<std::unique_ptr<Callback>> callbacks;
+  if (!options.log.empty()) callbacks.push_back(CSVLogger(options.log));
+  if (!options.checkpoint.empty()) {
+    ModelCheckpointOptions checkpoint;
+    checkpoint.filepath = options.checkpoint;
+    callbacks.push_back(ModelCheckpoint(checkpoint));
+  }
+  if (options.reduce_lr) {
+    ReduceLROnPlateauOptions reduce;
+    reduce.monitor = monitor;
+    reduce.patience = *options.reduce_lr;
+    callbacks.push_back(ReduceLROnPlateau(reduce));
+  }
+  if (options.early_stopping) {
+    EarlyStoppingOptions stopping;
+    stopping.monitor = monitor;
+    stopping.patience = *options.early_stopping;
+    callbacks.push_back(EarlyStopping(stopping));
+  }
+  return callbacks;
+}
+
+Verbose verbosity(const TrainCommand& options) {
+  if (options.quiet || options.json) return Verbose::kSilent;
+  return options.verbose ? static_cast<Verbose>(*options.verbose) : Verbose::kAuto;
+}
+
+// How many samples a training of this data trains and validates on.
+std::pair<int64_t, int64_t> parts(const LoadedData& data, const FitOptions& fit) {
+  const int64_t samples = data.train.x.samples();
+  if (fit.validation_data != nullptr) return {samples, fit.validation_data->x.samples()};
+  const auto training =
+      static_cast<int64_t>(static_cast<double>(samples) * (1 - fit.validation_split));
+  return {training, samples - training};
+}
+
+// Says what will be trained on what, once all was found to be in order.
+class Announcement : public Callback {
+ public:
+  explicit Announcement(std::function<std::string()> text) : text_(std::move(text)) {}
+  void on_train_begin(TrainingControl&) override { fmt::print("{}", text_()); }
+
+ private:
+  std::function<std::string()> text_;
+};
+
+std::string announcement(const TrainCommand& options, const Model& model,
+                         const CompileConfig& config, const LoadedData& data,
+                         const FitOptions& fit) {
+  const auto [training, validation] = parts(data, fit);
+  return fmt::format(
+      "{}: {} parameters, {} multiply-accumulates forward per image\n"
+      "{}: {} samples to train on, {} to validate\n"
+      "{}, learning rate {}, {}, batch size {}\n",
+      model.name(), with_commas(model.count_params()), with_commas(model.multiply_accumulates()),
+      options.data.data, with_commas(training), with_commas(validation), config.optimizer.name,
+      config.optimizer.learning_rate, config.loss, options.batch_size);
+}
+
+Logs last_logs(const History& history) {
+  Logs logs;
+  for (const auto& [name, values] : history.history) logs.emplace_back(name, values.back());
+  return logs;
+}
+
+void print_result(const TrainCommand& options, const History& history) {
+  const std::vector<double>& seconds = history.epoch_seconds;
+  if (seconds.empty()) return;
+  std::string each;
+  for (const double epoch : seconds) each += fmt::format(" {:.2f}", epoch);
+  const double total = std::accumulate(seconds.begin(), seconds.end(), 0.0);
+  fmt::print("training seconds per epoch:{} (mean {:.2f}, validation left out)\n", each,
+             total / static_cast<double>(seconds.size()));
+  fmt::print("{}\n", to_text(last_logs(history)));
+  if (!options.out.empty()) fmt::print("weights: {}\n", options.out);
+}
+
+nlohmann::ordered_json as_json(const TrainCommand& options, const Model& model,
+                               const CompileConfig& config, const LoadedData& data,
+                               const FitOptions& fit, const History& history) {
+  const auto [training, validation] = parts(data, fit);
+  nlohmann::ordered_json json;
+  json["model"] = model.name();
+  json["parameters"] = model.count_params();
+  json["multiply_accumulates"] = model.multiply_accumulates();
+  json["data"] = options.data.data;
+  json["training_samples"] = training;
+  json["validation_samples"] = validation;
+  json["batch_size"] = options.batch_size;
+  json["optimizer"] = config.optimizer.name;
+  json["learning_rate"] = config.optimizer.learning_rate;
+  json["loss_function"] = config.loss;
+  json["seed"] = options.seed;
+  json["epochs"] = history.epoch.size();
+  json["seconds_per_epoch"] = history.epoch_seconds;
+  json["step_seconds_per_epoch"] = history.step_seconds;
+  // The last epoch's; "history" has all.
+  for (const auto& [name, value] : last_logs(history)) json[name] = value;
+  json["history"] = history.history;
+  if (!options.out.empty()) json["weights"] = options.out;
+  return json;
+}
+
+void train(const TrainCommand& options) {
+  // Asked first: nobody should train for hours and then lose the weights to a full path.
+  if (!options.out.empty()) check_writable(options.out);
+  if (!options.log.empty()) check_writable(options.log);
+
+  Model model = load_model(options.model);
+  LoadedData data = load_data(options.data);
+  CompileConfig config = config_for(model, data.train, options.loss, options.run);
+  config.optimizer = optimizer_for(config, options.optimizer);
+  config.seed = options.seed;
+  suit_labels(data.train, config, model);
+  if (data.test) suit_labels(*data.test, config, model);
+  if (!options.weights.empty()) model.load_weights(options.weights);
+  model.compile(config);
+
+  FitOptions fit;
+  fit.batch_size = options.batch_size;
+  fit.epochs = options.epochs;
+  fit.shuffle = !options.no_shuffle;
+  fit.verbose = verbosity(options);
+  if (options.validation_split)
+    fit.validation_split = *options.validation_split;
+  else if (data.test)
+    fit.validation_data = &*data.test;
+  const auto callbacks =
+      make_callbacks(options, fit.validation_data != nullptr || fit.validation_split > 0);
+  for (const auto& callback : callbacks) fit.callbacks.push_back(callback.get());
+
+  Announcement announce([&] { return announcement(options, model, config, data, fit); });
+  if (fit.verbose != Verbose::kSilent) fit.callbacks.push_back(&announce);
+  const History history = model.fit(data.train.x, data.train.y, fit);
+  if (!options.out.empty()) model.save_weights(options.out);
+  if (options.json)
+    print_json(as_json(options, model, config, data, fit, history));
+  else
+    print_result(options, history);
+}
+
+void add_optimizer_options(CLI::App& command, OptimizerOptions& options) {
+  command
+      .add_option("--optimizer", options.name,
+                  fmt::format("{}; default: the model file's, else rmsprop",
+                              fmt::join(optimizer_names(), ", ")))
+      ->type_name("NAME");
+  command
+      .add_option("--preset", options.preset,
+                  "Whose optimizer defaults: keras3, or keras2017 for those that the old examples "
+                  "ran with (Adadelta with learning rate 1, RMSprop's epsilon outside the root)")
+      ->check(CLI::IsMember({"keras3", "keras2017"}));
+  command.add_option("--learning-rate", options.learning_rate, "Default: the optimizer's");
+  command.add_option("--momentum", options.momentum, "Of sgd and rmsprop");
+  command.add_flag("--nesterov", options.nesterov, "Of sgd");
+  command.add_option("--rho", options.rho, "Of rmsprop and adadelta");
+  command.add_flag("--centered", options.centered, "Of rmsprop");
+  command.add_option("--epsilon", options.epsilon, "Of all but sgd");
+  command.add_option("--beta-1", options.beta_1, "Of adam and adamw");
+  command.add_option("--beta-2", options.beta_2, "Of adam and adamw");
+  command.add_flag("--amsgrad", options.amsgrad, "Of adam and adamw");
+  command.add_option("--weight-decay", options.weight_decay, "Of all");
+}
+
+void add_file_options(CLI::App& command, TrainCommand& options) {
+  command.add_option("--weights", options.weights, "Weights to begin with")
+      ->type_name("FILE.safetensors");
+  command.add_option("--out", options.out, "Where the trained weights are written")
+      ->type_name("FILE.safetensors");
+  command
+      .add_option("--log", options.log, "A CSV file with a line per epoch, as Keras's CSVLogger")
+      ->type_name("FILE.csv");
+  command
+      .add_option("--checkpoint", options.checkpoint,
+                  "Writes the weights after each epoch; {epoch:02d} and {val_loss:.2f} are filled "
+                  "in")
+      ->type_name("FILE.safetensors");
+}
+
+}  // namespace
+
+void add_train(CLI::App& program) {
+  auto options = std::make_shared<TrainCommand>();
+  CLI::App& command = *program.add_subcommand("train", "Trains a model");
+  command.add_option("MODEL", options->model, kModelHelp)->required();
+  add_data_options(command, options->data);
+  command.add_option("--epochs", options->epochs, "Passes over the data")->capture_default_str();
+  command.add_option("--batch-size", options->batch_size, "Samples in a step")
+      ->capture_default_str();
+  add_optimizer_options(command, options->optimizer);
+  add_loss_options(command, options->loss);
+  command.add_option("--validation-split", options->validation_split,
+                     "The last fraction of the samples is kept for validation; default: the test "
+                     "part of a data set that has one, else 0");
+  command.add_flag("--no-shuffle", options->no_shuffle,
+                   "Takes the samples in the same order always");
+  command
+      .add_option("--early-stopping", options->early_stopping,
+                  "Stops when val_loss (loss, without validation) did not improve for so many "
+                  "epochs")
+      ->type_name("EPOCHS");
+  command
+      .add_option("--reduce-lr", options->reduce_lr,
+                  "A tenth of the learning rate when it did not improve for so many epochs")
+      ->type_name("EPOCHS");
+  add_file_options(command, *options);
+  command.add_option("--seed", options->seed, "Of initial weights, shuffling and dropout")
+      ->capture_default_str();
+  add_run_options(command, options->run);
+  command
+      .add_option("--verbose", options->verbose,
+                  "As in Keras: 0 no progress, 1 a bar, 2 a line per epoch; default: a bar on a "
+                  "terminal, else lines")
+      ->check(CLI::Range(0, 2));
+  command.add_flag("--quiet", options->quiet, "No progress, only the result");
+  command.add_flag("--json", options->json, "Prints JSON, and no progress");
+  command.footer(
+      "Example:\n"
+      "  pronghorn train mnist-cnn --data mnist-10k --epochs 12 --batch-size 128 "
+      "--out cnn.safetensors\n"
+      "  pronghorn train mnist-mlp --data mine.csv --validation-split 0.1 --optimizer adam "
+      "--learning-rate 0.0005 --log history.csv");
+  command.callback([options] { train(*options); });
+}
+
+}  // namespace pronghorn::cli
