@@ -6,8 +6,26 @@ namespace pronghorn::kernels::simd {
 
 // Kernels written with Google Highway: one source, compiled for several instruction sets, of which
 // each kernel chooses the CPU's best once, when it is made. All run in plain layout; those that
-// also run in blocked ones say so.
+// also run in blocked ones say so. There is none of `mean`, a sum of doubles in the elements'
+// order, which leaves nothing to vectors.
 
 const Implementation& elementwise();  // any layout, but for bias_add and dropout
+
+const Implementation& sum_rows();  // any layout
+
+// Any layout, the same for src, dst and their gradients.
+const Implementation& batch_norm_training();
+const Implementation& batch_norm_backward();
+const Implementation& batch_norm_inference();
+
+const Implementation& softmax();
+const Implementation& softmax_backward();
+
+const Implementation& loss();
+const Implementation& loss_backward();
+const Implementation& softmax_cross_entropy();
+const Implementation& softmax_cross_entropy_backward();
+
+const Implementation& optimizer_update();
 
 }  // namespace pronghorn::kernels::simd

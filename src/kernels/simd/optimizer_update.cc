@@ -1,0 +1,295 @@
+#include "graph/ops/optimizer_update.h"
+
+#include "kernels/simd/simd.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/simd/optimizer_update.cc"
+#include <hwy/foreach_target.h>
+// After foreach_target.h, which compiles this file once per instruction set.
+#include <hwy/highway.h>
+
+#include "kernels/simd/vector-inl.h"
+
+#ifndef PRONGHORN_KERNELS_SIMD_OPTIMIZER_UPDATE_ONCE_
+#define PRONGHORN_KERNELS_SIMD_OPTIMIZER_UPDATE_ONCE_
+
+namespace pronghorn::kernels::simd {
+
+constexpr int kMostSlots = 3;
+
+// The numbers of graph/ops/optimizer_update.h's formulas, in the precision they are used in.
+struct UpdateConstants {
+  float rate;   // learning rate; of adam with the bias corrections in it
+  float decay;  // weight_decay times the learning rate, 0 for none
+  float momentum, epsilon;
+  float keep, take;      // rho and 1 - rho
+  float take_1, take_2;  // 1 - beta_1, 1 - beta_2
+};
+
+// What makes another function of an update.
+struct UpdateVariant {
+  graph::OptimizerAlgorithm algorithm;
+  bool momentum, nesterov, centered, epsilon_outside, amsgrad;
+};
+
+using Update = void (*)(const UpdateConstants& constants, float* weights, const float* gradient,
+                        float* const* slots, size_t count);
+
+}  // namespace pronghorn::kernels::simd
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace pronghorn::kernels::simd {
+namespace HWY_NAMESPACE {
+
+using D = hn::ScalableTag<float>;
+using V = hn::Vec<D>;
+
+// Element by element: calls f(w, g, slots), which changes w and the slots, for vectors of them.
+template <int kSlots, class F>
+HWY_INLINE void update_all(const UpdateConstants& constants, float* w, const float* g,
+                           float* const* slots, size_t count, F f) {
+  const D d;
+  const size_t lanes = hn::Lanes(d);
+  const V decay = hn::Set(d, constants.decay);
+  // One more array element than there are slots, since C++ has no empty arrays.
+  V values[kSlots + 1];
+  size_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    V weight = hn::LoadU(d, w + i);
+    for (int s = 0; s < kSlots; ++s) values[s] = hn::LoadU(d, slots[s] + i);
+    weight = hn::NegMulAdd(weight, decay, weight);
+    f(weight, hn::LoadU(d, g + i), values);
+    hn::StoreU(weight, d, w + i);
+    for (int s = 0; s < kSlots; ++s) hn::StoreU(values[s], d, slots[s] + i);
+  }
+  if (i == count) return;
+  const size_t rest = count - i;
+  V weight = load_n(d, w + i, rest);
+  for (int s = 0; s < kSlots; ++s) values[s] = load_n(d, slots[s] + i, rest);
+  weight = hn::NegMulAdd(weight, decay, weight);
+  f(weight, load_n(d, g + i, rest), values);
+  store_n(weight, d, w + i, rest);
+  for (int s = 0; s < kSlots; ++s) store_n(values[s], d, slots[s] + i, rest);
+}
+
+void sgd(const UpdateConstants& c, float* w, const float* g, float* const* slots, size_t count) {
+  const V rate = hn::Set(D(), c.rate);
+  update_all<0>(c, w, g, slots, count, [=](V& weight, V gradient, V*) HWY_ATTR {
+    weight = hn::NegMulAdd(rate, gradient, weight);
+  });
+}
+
+template <bool kNesterov>
+void sgd_momentum(const UpdateConstants& c, float* w, const float* g, float* const* slots,
+                  size_t count) {
+  const V rate = hn::Set(D(), c.rate);
+  const V momentum = hn::Set(D(), c.momentum);
+  update_all<1>(c, w, g, slots, count, [=](V& weight, V gradient, V* slot) HWY_ATTR {
+    const V step = hn::Mul(rate, gradient);
+    V& v = slot[0];
+    v = hn::MulSub(momentum, v, step);
+    weight = hn::Add(weight, kNesterov ? hn::MulSub(momentum, v, step) : v);
+  });
+}
+// The slots are velocity, then momentum and average gradient where there are such.
+template <bool kMomentum, bool kCentered, bool kEpsilonOutside>
+void rmsprop(const UpdateConstants& c, float* w, const float* g, float* const* slots,
+             size_t count) {
+  const D d;
+  const V rate = hn::Set(d, c.rate), momentum = hn::Set(d, c.momentum);
+  const V keep = hn::Set(d, c.keep), take = hn::Set(d, c.take);
+  const V epsilon = hn::Set(d, c.epsilon);
+  update_all<1 + kMomentum + kCentered>(
+      c, w, g, slots, count, [=](V& weight, V gradient, V* slot) HWY_ATTR {
+        V& v = slot[0];
+        v = hn::MulAdd(keep, v, hn::Mul(hn::Mul(take, gradient), gradient));
+        V variance = v;
+        if constexpr (kCentered) {
+          V& a = slot[1 + kMomentum];
+          a = hn::MulAdd(keep, a, hn::Mul(take, gradient));
+          variance = hn::NegMulAdd(a, a, variance);
+        }
+        const V root = kEpsilonOutside ? hn::Add(hn::Sqrt(variance), epsilon)
+                                       : hn::Sqrt(hn::Add(variance, epsilon));
+        V step = hn::Div(hn::Mul(rate, gradient), root);
+        if constexpr (kMomentum) step = slot[1] = hn::MulAdd(momentum, slot[1], step);
+        weight = hn::Sub(weight, step);
+      });
+}
+
+template <bool kAmsgrad>
+void adam(const UpdateConstants& c, float* w, const float* g, float* const* slots, size_t count) {
+  const D d;
+  const V rate = hn::Set(d, c.rate), epsilon = hn::Set(d, c.epsilon);
+  const V take_1 = hn::Set(d, c.take_1), take_2 = hn::Set(d, c.take_2);
+  update_all<2 + kAmsgrad>(c, w, g, slots, count, [=](V& weight, V gradient, V* slot) HWY_ATTR {
+    V& m = slot[0];
+    V& v = slot[1];
+    m = hn::MulAdd(take_1, hn::Sub(gradient, m), m);
+    v = hn::MulAdd(take_2, hn::MulSub(gradient, gradient, v), v);
+    if constexpr (kAmsgrad) slot[2] = hn::Max(slot[2], v);
+    const V root = hn::Add(hn::Sqrt(kAmsgrad ? slot[1 + kAmsgrad] : v), epsilon);
+    weight = hn::Sub(weight, hn::Div(hn::Mul(rate, m), root));
+  });
+}
+void adadelta(const UpdateConstants& c, float* w, const float* g, float* const* slots,
+              size_t count) {
+  const D d;
+  const V rate = hn::Set(d, c.rate), epsilon = hn::Set(d, c.epsilon);
+  const V keep = hn::Set(d, c.keep), take = hn::Set(d, c.take);
+  update_all<2>(c, w, g, slots, count, [=](V& weight, V gradient, V* slot) HWY_ATTR {
+    V& a = slot[0];
+    V& x = slot[1];
+    a = hn::MulAdd(keep, a, hn::Mul(hn::Mul(take, gradient), gradient));
+    const V delta =
+        hn::Div(hn::Mul(gradient, hn::Sqrt(hn::Add(x, epsilon))), hn::Sqrt(hn::Add(a, epsilon)));
+    x = hn::MulAdd(keep, x, hn::Mul(hn::Mul(take, delta), delta));
+    weight = hn::NegMulAdd(rate, delta, weight);
+  });
+}
+
+void adagrad(const UpdateConstants& c, float* w, const float* g, float* const* slots,
+             size_t count) {
+  const D d;
+  const V rate = hn::Set(d, c.rate), epsilon = hn::Set(d, c.epsilon);
+  update_all<1>(c, w, g, slots, count, [=](V& weight, V gradient, V* slot) HWY_ATTR {
+    V& a = slot[0];
+    a = hn::MulAdd(gradient, gradient, a);
+    weight = hn::Sub(weight, hn::Div(hn::Mul(rate, gradient), hn::Sqrt(hn::Add(a, epsilon))));
+  });
+}
+
+// The function for these attributes.
+Update choose_update(const UpdateVariant& variant) {
+  switch (variant.algorithm) {
+    case graph::OptimizerAlgorithm::kSgd:
+      if (!variant.momentum) return &sgd;
+      return variant.nesterov ? &sgd_momentum<true> : &sgd_momentum<false>;
+    case graph::OptimizerAlgorithm::kRmsprop: {
+      constexpr Update kVariants[2][2][2] = {
+          {{&rmsprop<false, false, false>, &rmsprop<false, false, true>},
+           {&rmsprop<false, true, false>, &rmsprop<false, true, true>}},
+          {{&rmsprop<true, false, false>, &rmsprop<true, false, true>},
+           {&rmsprop<true, true, false>, &rmsprop<true, true, true>}}};
+      return kVariants[variant.momentum][variant.centered][variant.epsilon_outside];
+    }
+    case graph::OptimizerAlgorithm::kAdam:
+      return variant.amsgrad ? &adam<true> : &adam<false>;
+    case graph::OptimizerAlgorithm::kAdadelta:
+      return &adadelta;
+    case graph::OptimizerAlgorithm::kAdagrad:
+      return &adagrad;
+  }
+  return nullptr;
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace pronghorn::kernels::simd
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+
+#include <cmath>
+#include <memory>
+
+#include "kernels/simd/dispatch.h"
+
+namespace pronghorn::kernels::simd {
+namespace {
+
+using graph::OptimizerAlgorithm;
+
+HWY_EXPORT(choose_update);
+
+// Weights that a thread takes at a time: as in elementwise.cc, but each is more work.
+constexpr int64_t kGrain = 8192;
+
+class UpdateKernel final : public Kernel {
+ public:
+  explicit UpdateKernel(const KernelCase& kernel_case)
+      : attributes_(kernel_case.op.attributes),
+        algorithm_(graph::optimizer_algorithm(attributes_.text("optimizer"))),
+        elements_(kernel_case.input(0).shape.elements()),
+        slots_count_(static_cast<int>(kernel_case.op.inputs.size()) - 2),
+        weight_decay_(real("weight_decay")),
+        beta_1_(real("beta_1")),
+        beta_2_(real("beta_2")) {
+    constants_.momentum = static_cast<float>(real("momentum"));
+    constants_.epsilon = static_cast<float>(real("epsilon"));
+    constants_.keep = static_cast<float>(real("rho"));
+    constants_.take = static_cast<float>(1 - real("rho"));
+    constants_.take_1 = static_cast<float>(1 - beta_1_);
+    constants_.take_2 = static_cast<float>(1 - beta_2_);
+    update_ = choose();
+  }
+
+  void bind(const Buffers& buffers) override {
+    weights_ = buffers.output(0);
+    gradient_ = buffers.input(1);
+    for (int slot = 0; slot < slots_count_; ++slot) slots_[slot] = buffers.output(slot + 1);
+  }
+
+  void run(const RunContext& context) override {
+    UpdateConstants constants = constants_;
+    constants.decay = static_cast<float>(weight_decay_ * context.learning_rate);
+    constants.rate = context.learning_rate;
+    if (algorithm_ == OptimizerAlgorithm::kAdam) {
+      const double t = static_cast<double>(context.step) + 1;
+      constants.rate = static_cast<float>(
+          context.learning_rate * std::sqrt(1 - std::pow(beta_2_, t)) / (1 - std::pow(beta_1_, t)));
+    }
+    context.parallel.for_ranges(elements_, kGrain, [&](int64_t begin, int64_t end) {
+      float* slots[kMostSlots];
+      for (int slot = 0; slot < slots_count_; ++slot) slots[slot] = slots_[slot] + begin;
+      update_(constants, weights_ + begin, gradient_ + begin, slots,
+              static_cast<size_t>(end - begin));
+    });
+  }
+
+ private:
+  double real(std::string_view name) const {
+    return attributes_.has(name) ? attributes_.real(name) : 0.0;
+  }
+  bool flag(std::string_view name) const {
+    return attributes_.has(name) && attributes_.integer(name) != 0;
+  }
+
+  Update choose() const {
+    choose_target();
+    return HWY_DYNAMIC_DISPATCH(choose_update)({algorithm_, real("momentum") != 0, flag("nesterov"),
+                                                flag("centered"), flag("epsilon_outside"),
+                                                flag("amsgrad")});
+  }
+
+  graph::Attributes attributes_;
+  OptimizerAlgorithm algorithm_;
+  int64_t elements_;
+  int slots_count_;
+  double weight_decay_, beta_1_, beta_2_;
+  UpdateConstants constants_{};
+  Update update_;
+  float* weights_ = nullptr;
+  const float* gradient_ = nullptr;
+  float* slots_[kMostSlots] = {};
+};
+
+class OptimizerUpdate final : public Implementation {
+ public:
+  std::string_view name() const override { return "simd.optimizer_update"; }
+  Family family() const override { return Family::kSimd; }
+  std::unique_ptr<Kernel> create(const KernelCase& kernel_case) const override {
+    return std::make_unique<UpdateKernel>(kernel_case);
+  }
+};
+
+}  // namespace
+
+const Implementation& optimizer_update() {
+  static const OptimizerUpdate implementation;
+  return implementation;
+}
+
+}  // namespace pronghorn::kernels::simd
+
+#endif  // HWY_ONCE

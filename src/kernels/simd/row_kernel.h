@@ -1,0 +1,27 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "platform/parallel.h"
+#include "pronghorn/shape.h"
+
+namespace pronghorn::kernels::simd {
+
+// The rows of a tensor along its last axis, and how many of them a thread takes at a time: some
+// 8192 elements, so that few rows of ten classes don't wake a team of threads.
+struct RowGeometry {
+  int64_t rows, columns;
+
+  explicit RowGeometry(const Shape& shape)
+      : rows(shape.elements() / shape.back()), columns(shape.back()) {}
+
+  // Calls run(first, last) for ranges of rows.
+  template <class Run>
+  void for_rows(const Parallel& parallel, Run&& run) const {
+    constexpr int64_t kGrainElements = 8192;
+    parallel.for_ranges(rows, std::max<int64_t>(1, kGrainElements / columns), run);
+  }
+};
+
+}  // namespace pronghorn::kernels::simd

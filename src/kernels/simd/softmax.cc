@@ -1,0 +1,118 @@
+#include "graph/ops/softmax.h"
+
+#include "kernels/simd/simd.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/simd/softmax.cc"
+#include <hwy/foreach_target.h>
+// After foreach_target.h, which compiles this file once per instruction set.
+#include <hwy/highway.h>
+
+#include "kernels/simd/rows-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace pronghorn::kernels::simd {
+namespace HWY_NAMESPACE {
+
+// Takes the inputs of either op; the forward one has no second.
+void softmax_rows(const float* src, const float*, float* dst, int64_t rows, size_t columns) {
+  for (int64_t row = 0; row < rows; ++row, src += columns, dst += columns) {
+    const V sum = exponentials_of_row(src, max_of_row(src, columns), dst, columns);
+    divide_row(dst, sum, columns);
+  }
+}
+
+void softmax_backward_rows(const float* dst, const float* diff_dst, float* diff_src, int64_t rows,
+                           size_t columns) {
+  for (int64_t row = 0; row < rows; ++row) {
+    const V dot = sum_of_parts(
+        columns, [&](auto part) HWY_ATTR { return hn::Mul(part.load(dst), part.load(diff_dst)); });
+    for_parts(columns, [&](auto part) HWY_ATTR {
+      part.store(hn::Mul(part.load(dst), hn::Sub(part.load(diff_dst), dot)), diff_src);
+    });
+    dst += columns;
+    diff_dst += columns;
+    diff_src += columns;
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace pronghorn::kernels::simd
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+
+#include <memory>
+
+#include "kernels/simd/dispatch.h"
+#include "kernels/simd/row_kernel.h"
+
+namespace pronghorn::kernels::simd {
+namespace {
+
+HWY_EXPORT(softmax_rows);
+HWY_EXPORT(softmax_backward_rows);
+
+using Rows = void (*)(const float* a, const float* b, float* out, int64_t rows, size_t columns);
+
+class SoftmaxKernel final : public Kernel {
+ public:
+  SoftmaxKernel(const KernelCase& kernel_case, Rows function)
+      : geometry_(kernel_case.output(0).shape), function_(function) {}
+
+  void bind(const Buffers& buffers) override {
+    a_ = buffers.input(0);
+    b_ = buffers.inputs.size() > 1 ? buffers.input(1) : a_;
+    out_ = buffers.output(0);
+  }
+
+  void run(const RunContext& context) override {
+    geometry_.for_rows(context.parallel, [&](int64_t first, int64_t last) {
+      const int64_t at = first * geometry_.columns;
+      function_(a_ + at, b_ + at, out_ + at, last - first, static_cast<size_t>(geometry_.columns));
+    });
+  }
+
+ private:
+  RowGeometry geometry_;
+  Rows function_;
+  const float* a_ = nullptr;
+  const float* b_ = nullptr;
+  float* out_ = nullptr;
+};
+
+class Softmax final : public Implementation {
+ public:
+  std::string_view name() const override { return "simd.softmax"; }
+  Family family() const override { return Family::kSimd; }
+  std::unique_ptr<Kernel> create(const KernelCase& kernel_case) const override {
+    choose_target();
+    return std::make_unique<SoftmaxKernel>(kernel_case, &HWY_DYNAMIC_DISPATCH(softmax_rows));
+  }
+};
+
+class SoftmaxBackward final : public Implementation {
+ public:
+  std::string_view name() const override { return "simd.softmax_backward"; }
+  Family family() const override { return Family::kSimd; }
+  std::unique_ptr<Kernel> create(const KernelCase& kernel_case) const override {
+    choose_target();
+    return std::make_unique<SoftmaxKernel>(kernel_case,
+                                           &HWY_DYNAMIC_DISPATCH(softmax_backward_rows));
+  }
+};
+
+}  // namespace
+
+const Implementation& softmax() {
+  static const Softmax implementation;
+  return implementation;
+}
+const Implementation& softmax_backward() {
+  static const SoftmaxBackward implementation;
+  return implementation;
+}
+
+}  // namespace pronghorn::kernels::simd
+
+#endif  // HWY_ONCE

@@ -1,0 +1,101 @@
+#include "graph/ops/sum_rows.h"
+
+#include "kernels/simd/simd.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/simd/sum_rows.cc"
+#include <hwy/foreach_target.h>
+// After foreach_target.h, which compiles this file once per instruction set.
+#include <hwy/highway.h>
+
+#include "kernels/simd/panels-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace pronghorn::kernels::simd {
+namespace HWY_NAMESPACE {
+
+void add_panel_rows(const float* src, int64_t rows, size_t channels, float* sums) {
+  add_rows(src, rows, channels, sums);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace pronghorn::kernels::simd
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+
+#include <algorithm>
+#include <memory>
+
+#include "kernels/simd/channel_panels.h"
+#include "kernels/simd/dispatch.h"
+#include "platform/batch_slices.h"
+#include "platform/reduction_tree.h"
+
+namespace pronghorn::kernels::simd {
+namespace {
+
+HWY_EXPORT(add_panel_rows);
+
+class SumRowsKernel final : public Kernel {
+ public:
+  explicit SumRowsKernel(const KernelCase& kernel_case)
+      : panels_(kernel_case.input(0)), slices_(panels_.images()) {
+    choose_target();
+    add_rows_ = &HWY_DYNAMIC_DISPATCH(add_panel_rows);
+  }
+
+  size_t workspace_bytes() const override {
+    return static_cast<size_t>(slices_.count() * panels_.channels()) * sizeof(float);
+  }
+
+  void bind(const Buffers& buffers) override {
+    src_ = buffers.input(0);
+    dst_ = buffers.output(0);
+    partials_ = reinterpret_cast<float*>(buffers.workspace);
+  }
+
+  void run(const RunContext& context) override {
+    const int64_t channels = panels_.channels();
+    context.parallel.for_each(slices_.count(), [&](int64_t slice, int) {
+      float* sums = partials_ + slice * channels;
+      std::fill(sums, sums + channels, 0.0f);
+      panels_.for_panels(slices_.begin(slice), slices_.end(slice), [&](const ChannelPanel& panel) {
+        add_rows_(src_ + panel.offset, panel.rows, static_cast<size_t>(panel.channels),
+                  sums + panel.first_channel);
+      });
+    });
+    tree_sum(context.parallel, partials_, slices_.count(), channels, channels, dst_);
+  }
+
+ private:
+  ChannelPanels panels_;
+  BatchSlices slices_;
+  void (*add_rows_)(const float* src, int64_t rows, size_t channels, float* sums);
+  const float* src_ = nullptr;
+  float* dst_ = nullptr;
+  float* partials_ = nullptr;
+};
+
+class SumRows final : public Implementation {
+ public:
+  std::string_view name() const override { return "simd.sum_rows"; }
+  Family family() const override { return Family::kSimd; }
+  OpLayouts layouts(const KernelCase&, std::span<const graph::Layout> arriving) const override {
+    return {{arriving[0]}, {graph::Layout::kPlain}};
+  }
+  std::unique_ptr<Kernel> create(const KernelCase& kernel_case) const override {
+    return std::make_unique<SumRowsKernel>(kernel_case);
+  }
+};
+
+}  // namespace
+
+const Implementation& sum_rows() {
+  static const SumRows implementation;
+  return implementation;
+}
+
+}  // namespace pronghorn::kernels::simd
+
+#endif  // HWY_ONCE
