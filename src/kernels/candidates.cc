@@ -15,6 +15,7 @@
 #include "graph/ops/sum_rows.h"
 #include "kernels/onednn/onednn.h"
 #include "kernels/reference/reference.h"
+#include "kernels/simd/simd.h"
 
 namespace pronghorn::kernels {
 namespace {
@@ -37,34 +38,44 @@ const Table& table() {
 
       {&graph::matmul_kind(), {&onednn::matmul(), &reference::matmul()}},
 
-      {&graph::max_pool2d_kind(), {&onednn::max_pool2d(), &reference::max_pool2d()}},
+      {&graph::max_pool2d_kind(),
+       {&onednn::max_pool2d(), &simd::max_pool2d(), &reference::max_pool2d()}},
       {&graph::max_pool2d_backward_kind(),
-       {&onednn::max_pool2d_backward(), &reference::max_pool2d_backward()}},
-      {&graph::average_pool2d_kind(), {&onednn::average_pool2d(), &reference::average_pool2d()}},
+       {&onednn::max_pool2d_backward(), &simd::max_pool2d_backward(),
+        &reference::max_pool2d_backward()}},
+      {&graph::average_pool2d_kind(),
+       {&onednn::average_pool2d(), &simd::average_pool2d(), &reference::average_pool2d()}},
       {&graph::average_pool2d_backward_kind(),
-       {&onednn::average_pool2d_backward(), &reference::average_pool2d_backward()}},
+       {&onednn::average_pool2d_backward(), &simd::average_pool2d_backward(),
+        &reference::average_pool2d_backward()}},
 
-      {&graph::batch_norm_training_kind(), {&reference::batch_norm_training()}},
-      {&graph::batch_norm_backward_kind(), {&reference::batch_norm_backward()}},
+      {&graph::batch_norm_training_kind(),
+       {&simd::batch_norm_training(), &reference::batch_norm_training()}},
+      {&graph::batch_norm_backward_kind(),
+       {&simd::batch_norm_backward(), &reference::batch_norm_backward()}},
       {&graph::batch_norm_inference_kind(),
-       {&onednn::batch_norm_inference(), &reference::batch_norm_inference()}},
+       {&onednn::batch_norm_inference(), &simd::batch_norm_inference(),
+        &reference::batch_norm_inference()}},
 
-      {&graph::elementwise_kind(), {&reference::elementwise()}},
-      {&graph::sum_rows_kind(), {&reference::sum_rows()}},
+      {&graph::elementwise_kind(), {&simd::elementwise(), &reference::elementwise()}},
+      {&graph::sum_rows_kind(), {&simd::sum_rows(), &reference::sum_rows()}},
       {&graph::mean_kind(), {&reference::mean()}},
-      {&graph::softmax_kind(), {&reference::softmax()}},
-      {&graph::softmax_backward_kind(), {&reference::softmax_backward()}},
-      {&graph::loss_kind(), {&reference::loss()}},
-      {&graph::loss_backward_kind(), {&reference::loss_backward()}},
-      {&graph::softmax_cross_entropy_kind(), {&reference::softmax_cross_entropy()}},
+      {&graph::softmax_kind(), {&simd::softmax(), &reference::softmax()}},
+      {&graph::softmax_backward_kind(),
+       {&simd::softmax_backward(), &reference::softmax_backward()}},
+      {&graph::loss_kind(), {&simd::loss(), &reference::loss()}},
+      {&graph::loss_backward_kind(), {&simd::loss_backward(), &reference::loss_backward()}},
+      {&graph::softmax_cross_entropy_kind(),
+       {&simd::softmax_cross_entropy(), &reference::softmax_cross_entropy()}},
       {&graph::softmax_cross_entropy_backward_kind(),
-       {&reference::softmax_cross_entropy_backward()}},
+       {&simd::softmax_cross_entropy_backward(), &reference::softmax_cross_entropy_backward()}},
 
-      {&graph::concatenate_kind(), {&reference::concatenate()}},
-      {&graph::slice_kind(), {&reference::slice()}},
-      {&graph::reorder_kind(), {&reference::reorder()}},
+      {&graph::concatenate_kind(), {&simd::concatenate(), &reference::concatenate()}},
+      {&graph::slice_kind(), {&simd::slice(), &reference::slice()}},
+      {&graph::reorder_kind(), {&simd::reorder(), &reference::reorder()}},
 
-      {&graph::optimizer_update_kind(), {&reference::optimizer_update()}},
+      {&graph::optimizer_update_kind(),
+       {&simd::optimizer_update(), &reference::optimizer_update()}},
   };
   return table;
 }

@@ -26,6 +26,16 @@ const Implementation& loss_backward();
 const Implementation& softmax_cross_entropy();
 const Implementation& softmax_cross_entropy_backward();
 
+// Over vectors of channels; for windows that oneDNN does not take.
+const Implementation& max_pool2d();
+const Implementation& max_pool2d_backward();
+const Implementation& average_pool2d();
+const Implementation& average_pool2d_backward();
+
+const Implementation& concatenate();
+const Implementation& slice();
+const Implementation& reorder();  // between any two layouts
+
 const Implementation& optimizer_update();
 
 }  // namespace pronghorn::kernels::simd
