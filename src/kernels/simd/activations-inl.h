@@ -23,6 +23,16 @@ HWY_INLINE V sigmoid(D d, V x) {
   return hn::Div(numerator, hn::Add(one, e));
 }
 
+// x sigmoid(x). For x < 0 it is x exp(x) / (1 + exp(x)); with exp(x) taken as the square of
+// exp(x / 2) the product stays a normal number as long as the result is one.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V silu(D d, V x) {
+  const V root = exp(d, hn::Mul(hn::Abs(x), hn::Set(d, -0.5f)));
+  const V below = hn::Mul(hn::Mul(x, root), root);
+  const V numerator = hn::IfThenElse(hn::Lt(x, hn::Zero(d)), below, x);
+  return hn::Div(numerator, hn::MulAdd(root, root, hn::Set(d, 1.0f)));
+}
+
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V softplus(D d, V x) {
   const V rest = hn::Log1p(d, exp(d, hn::Neg(hn::Abs(x))));

@@ -125,7 +125,7 @@ inline void run_step(const Step& step, int64_t channels, const float* src, float
     case StageFunction::kGeluApproximate:
       return map(src, dst, count, [=](V x) HWY_ATTR { return gelu_approximate(d, x); });
     case StageFunction::kSilu:
-      return map(src, dst, count, [=](V x) HWY_ATTR { return hn::Mul(x, sigmoid(d, x)); });
+      return map(src, dst, count, [=](V x) HWY_ATTR { return silu(d, x); });
     case StageFunction::kElu:
       return map(src, dst, count, [=](V x) HWY_ATTR { return elu(d, x, alpha); });
     case StageFunction::kSoftplus:
