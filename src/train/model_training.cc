@@ -45,10 +45,11 @@ Logs Model::evaluate(const Array& x, const Array& y, const EvaluateOptions& opti
 }
 
 Array Model::predict(const Array& x, const EvaluateOptions& options) {
+  const CompileConfig defaults;
   // Needs no loss; what compile() says of threads and kernels holds where it was called.
   if (training_ == nullptr || (!training_->compiled && !training_->trainer.suits_model()))
-    training_ = std::make_shared<Training>(*model_, CompileConfig{});
-  if (!model_->initialized) model_->initialize(CompileConfig{}.seed);
+    training_ = std::make_shared<Training>(*model_, defaults);
+  if (!model_->initialized) model_->initialize(defaults.seed);
   if (training_->compiled) return compiled_training("predict").trainer.predict(x, options);
   return training_->trainer.predict(x, options);
 }
@@ -56,7 +57,8 @@ Array Model::predict(const Array& x, const EvaluateOptions& options) {
 std::string Model::graph_summary(int64_t batch_size) const {
   if (training_ != nullptr && training_->compiled && training_->trainer.suits_model())
     return training_->trainer.graph_summary(batch_size);
-  return train::Trainer(*model_, CompileConfig{}).graph_summary(batch_size);
+  const CompileConfig defaults;
+  return train::Trainer(*model_, defaults).graph_summary(batch_size);
 }
 
 void Model::save_weights(const std::string& path) const {
