@@ -46,14 +46,16 @@ HWY_INLINE void add_channel_sums(int64_t rows, size_t channels, float* const* su
   }
 }
 
-// sums[channel] += the sum over all rows of src. For channels that don't fill vectors the rows are
+// sums[channel] += the sum over all rows of src. Many rows whose channels don't fill vectors are
 // read without regard to where they begin: as many rows as a vector has lanes are as many vectors
 // as there are channels, and lane l of the v-th holds channel (v lanes + l) % channels.
 inline void add_rows(const float* src, int64_t rows, size_t channels, float* sums) {
   constexpr size_t kFewChannels = 32;
   const size_t lanes = hn::Lanes(D());
   size_t done = 0;
-  if (channels <= kFewChannels && channels % lanes != 0) {
+  // Adding up the lanes costs as much as four to eight groups of rows.
+  const int64_t worthwhile = static_cast<int64_t>(8 * lanes);
+  if (channels <= kFewChannels && channels % lanes != 0 && rows >= worthwhile) {
     HWY_ALIGN float accumulators[kFewChannels * hn::MaxLanes(D())] = {};
     const size_t group = channels * lanes;
     const size_t end = static_cast<size_t>(rows) / lanes * group;
@@ -61,7 +63,9 @@ inline void add_rows(const float* src, int64_t rows, size_t channels, float* sum
       for (size_t i = 0; i < group; i += lanes)
         hn::Store(hn::Add(hn::Load(D(), accumulators + i), hn::LoadU(D(), src + done + i)), D(),
                   accumulators + i);
-    for (size_t i = 0; i < group; ++i) sums[i % channels] += accumulators[i];
+    for (size_t i = 0; i < group; i += channels)
+      for (size_t channel = 0; channel < channels; ++channel)
+        sums[channel] += accumulators[i + channel];
     rows %= static_cast<int64_t>(lanes);
   }
   add_channel_sums<1>(rows, channels, &sums, [&](size_t at, auto part, V* terms) HWY_ATTR {

@@ -1,10 +1,8 @@
 #include "graph/ops/reshape.h"
 
-#include <algorithm>
 #include <cstring>
 #include <memory>
 
-#include "kernels/layout.h"
 #include "kernels/simd/simd.h"
 
 namespace pronghorn::kernels::simd {
@@ -12,43 +10,59 @@ namespace {
 
 using graph::Layout;
 
-// Channels that lie together in every layout.
-constexpr int64_t kTogether = 8;
+// Where a pixel's channels are within its image, in elements:
+// (c >> shift) plane + pixel step + (c & mask).
+struct Placement {
+  int64_t step, plane, mask;
+  int shift;
 
-// A reorder moves runs of eight channels, so one loop does for all pairs of layouts. Copies of a
-// constant size become vector loads and stores.
-template <size_t kRunBytes>
-void reorder_images(const std::byte* src, Layout from, std::byte* dst, Layout to,
-                    const Shape& shape, int64_t first_row, int64_t last_row) {
-  const int64_t width = shape[2], channels = shape[3];
-  constexpr int64_t kElementBytes = static_cast<int64_t>(kRunBytes) / kTogether;
-  // Bytes from a pixel to the next in its row.
-  const auto pixel_bytes = [&](Layout layout) {
-    const int64_t elements =
-        layout == Layout::kPlain ? channels : (layout == Layout::kBlocked8 ? 8 : 16);
-    return elements * kElementBytes;
-  };
-  const int64_t src_step = pixel_bytes(from), dst_step = pixel_bytes(to);
-  for (int64_t row = first_row; row < last_row; ++row) {
-    const int64_t n = row / shape[1], h = row % shape[1];
-    for (int64_t c = 0; c < channels; c += kTogether) {
-      const std::byte* from_run = src + element_offset(from, shape, n, h, 0, c) * kElementBytes;
-      std::byte* to_run = dst + element_offset(to, shape, n, h, 0, c) * kElementBytes;
-      for (int64_t w = 0; w < width; ++w, from_run += src_step, to_run += dst_step)
-        std::memcpy(to_run, from_run, kRunBytes);
-    }
+  Placement(Layout layout, int64_t pixels, int64_t channels)
+      : step(channels), plane(0), mask(-1), shift(62) {
+    if (layout == Layout::kPlain) return;
+    shift = layout == Layout::kBlocked8 ? 3 : 4;
+    step = int64_t{1} << shift;
+    plane = pixels * step;
+    mask = step - 1;
   }
+  int64_t operator()(int64_t pixel, int64_t channel) const {
+    return (channel >> shift) * plane + pixel * step + (channel & mask);
+  }
+};
+
+// Moves the pixels of one image in runs of kRun channels that lie together in both
+// layouts. Pixel by pixel, so that a plain tensor is walked in order and a blocked one in as many
+// streams as it has blocks, each in order: block by block took twice as long. Copies
+// of a constant size become vector loads and stores.
+template <int64_t kRun, int64_t kElementBytes>
+void reorder_pixels(const std::byte* src, const Placement& from, std::byte* dst,
+                    const Placement& to, int64_t channels, int64_t pixels) {
+  for (int64_t pixel = 0; pixel < pixels; ++pixel)
+    for (int64_t channel = 0; channel < channels; channel += kRun)
+      std::memcpy(dst + to(pixel, channel) * kElementBytes,
+                  src + from(pixel, channel) * kElementBytes, kRun * kElementBytes);
+}
+
+using ReorderPixels = void (*)(const std::byte* src, const Placement& from, std::byte* dst,
+                               const Placement& to, int64_t channels, int64_t pixels);
+
+ReorderPixels choose(const graph::Value& src, const graph::Value& dst) {
+  const bool long_runs = src.shape.back() % 16 == 0 && src.layout != Layout::kBlocked8 &&
+                         dst.layout != Layout::kBlocked8;
+  if (graph::bytes_of(src.element) == 1)
+    return long_runs ? &reorder_pixels<16, 1> : &reorder_pixels<8, 1>;
+  return long_runs ? &reorder_pixels<16, 4> : &reorder_pixels<8, 4>;
 }
 
 class ReorderKernel final : public Kernel {
  public:
   explicit ReorderKernel(const KernelCase& kernel_case)
-      : shape_(kernel_case.input(0).shape),
-        from_(kernel_case.input(0).layout),
-        to_(kernel_case.output(0).layout),
-        reorder_(graph::bytes_of(kernel_case.input(0).element) == 1
-                     ? &reorder_images<kTogether>
-                     : &reorder_images<kTogether * sizeof(float)>) {}
+      : images_(kernel_case.input(0).shape[0]),
+        pixels_(kernel_case.input(0).shape[1] * kernel_case.input(0).shape[2]),
+        channels_(kernel_case.input(0).shape[3]),
+        image_bytes_(pixels_ * channels_ * graph::bytes_of(kernel_case.input(0).element)),
+        from_(kernel_case.input(0).layout, pixels_, channels_),
+        to_(kernel_case.output(0).layout, pixels_, channels_),
+        reorder_(choose(kernel_case.input(0), kernel_case.output(0))) {}
 
   void bind(const Buffers& buffers) override {
     src_ = buffers.inputs[0];
@@ -56,17 +70,16 @@ class ReorderKernel final : public Kernel {
   }
 
   void run(const RunContext& context) override {
-    // Rows of pixels, all channels of each.
-    const int64_t grain = std::max<int64_t>(1, 16384 / (shape_[2] * shape_[3]));
-    context.parallel.for_ranges(shape_[0] * shape_[1], grain, [&](int64_t first, int64_t last) {
-      reorder_(src_, from_, dst_, to_, shape_, first, last);
+    context.parallel.for_each(images_, [&](int64_t image, int) {
+      const int64_t offset = image * image_bytes_;
+      reorder_(src_ + offset, from_, dst_ + offset, to_, channels_, pixels_);
     });
   }
 
  private:
-  Shape shape_;
-  Layout from_, to_;
-  void (*reorder_)(const std::byte*, Layout, std::byte*, Layout, const Shape&, int64_t, int64_t);
+  int64_t images_, pixels_, channels_, image_bytes_;
+  Placement from_, to_;
+  ReorderPixels reorder_;
   const std::byte* src_ = nullptr;
   std::byte* dst_ = nullptr;
 };
@@ -78,7 +91,7 @@ class Reorder final : public Implementation {
 
   std::optional<std::string> refuse(const KernelCase& kernel_case) const override {
     const Shape& shape = kernel_case.input(0).shape;
-    if (shape.rank() != 4 || shape.back() % kTogether != 0)
+    if (shape.rank() != 4 || shape.back() % 8 != 0)
       return "it moves images of a multiple of 8 channels";
     return std::nullopt;
   }
