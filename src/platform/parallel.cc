@@ -4,34 +4,61 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <string>
 
 #include "platform/denormals.h"
 #include "pronghorn/error.h"
 
 namespace pronghorn {
+namespace {
+
+constexpr int64_t kMostThreads = 256;
+
+// A thread's part of a loop's tasks, on a cache line of its own.
+struct alignas(64) Share {
+  std::atomic<int64_t> next{0};
+  int64_t end = 0;
+};
+
+}  // namespace
 
 Parallel::Parallel(int threads) : threads_(threads == 0 ? available_cpus() : threads) {
-  if (threads < 0) {
-    throw ArgumentError("threads is " + std::to_string(threads) +
-                        "; use 1 or more, or 0 for one per CPU");
+  if (threads < 0 || threads > kMostThreads) {
+    throw ArgumentError("threads is " + std::to_string(threads) + "; use 1 to " +
+                        std::to_string(kMostThreads) + ", or 0 for one per CPU");
   }
 }
 
 void Parallel::run(int64_t tasks, Range range, void* body) const {
-  const int team = static_cast<int>(std::min<int64_t>(threads_, tasks));
+  const int team = static_cast<int>(std::min<int64_t>({threads_, tasks, kMostThreads}));
   if (team <= 1) {
     const FlushDenormals flush;
     if (tasks > 0) range(body, 0, tasks, 0);
     return;
   }
+  std::array<Share, kMostThreads> shares;
 #pragma omp parallel num_threads(team)
   {
     const FlushDenormals flush;
     // The runtime may grant fewer threads than asked for: share the tasks out by what it granted.
     const int64_t granted = omp_get_num_threads();
     const int64_t thread = omp_get_thread_num();
-    range(body, tasks * thread / granted, tasks * (thread + 1) / granted, static_cast<int>(thread));
+    shares[static_cast<size_t>(thread)].next.store(tasks * thread / granted,
+                                                   std::memory_order_relaxed);
+    shares[static_cast<size_t>(thread)].end = tasks * (thread + 1) / granted;
+#pragma omp barrier
+    // Its own share first, which keeps a slice's data in one core's cache from op to op; then what
+    // others have left: a thread whose core is busy with another program holds nobody up.
+    for (int64_t offset = 0; offset < granted; ++offset) {
+      Share& share = shares[static_cast<size_t>((thread + offset) % granted)];
+      for (;;) {
+        const int64_t task = share.next.fetch_add(1, std::memory_order_relaxed);
+        if (task >= share.end) break;
+        range(body, task, task + 1, static_cast<int>(thread));
+      }
+    }
   }
 }
 

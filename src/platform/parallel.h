@@ -14,14 +14,15 @@ namespace pronghorn {
 // calling thread's setting is restored after it.
 class Parallel {
  public:
-  // `threads` is at least 1; 0 means one per CPU that this process may use.
+  // `threads` is 1 to 256; 0 means one per CPU that this process may use.
   explicit Parallel(int threads = 0);
 
   int threads() const { return threads_; }
 
-  // Calls task(index, thread) for index in [0, tasks), thread in [0, threads()). Thread t runs a
-  // contiguous range of indices. Returns when all are done. Tasks must not throw and must not
-  // start loops of their own.
+  // Calls task(index, thread) for index in [0, tasks), thread in [0, threads()). Each thread has a
+  // contiguous share of the indices and takes over others' when its own is done, so which thread
+  // runs a task may differ from run to run. Returns when all are done. Tasks must not throw and
+  // must not start loops of their own.
   template <class Task>
   void for_each(int64_t tasks, Task&& task) const {
     using Body = std::remove_reference_t<Task>;
