@@ -15,6 +15,20 @@
 
 namespace pronghorn {
 
+// A layer as summary() shows it.
+struct SummaryRow {
+  std::string name;
+  // Keras's class: "Conv2D".
+  std::string type;
+  // Of its last call, without the batch.
+  Shape output_shape;
+  int64_t params = 0;
+  // Forward, per image, over all calls of the layer.
+  int64_t multiply_accumulates = 0;
+  // The layers whose outputs it is called on, as "conv2d[0][0]" (layer, call, tensor).
+  std::vector<std::string> connected_to;
+};
+
 // A Keras model: layers, how they connect, and their weights. Not safe for use by two threads at
 // once; two models are independent.
 class Model {
@@ -33,7 +47,11 @@ class Model {
   Shape output_shape() const;
 
   // Keras's summary, and each layer's forward multiply-accumulates per image as one more column.
-  std::string summary() const;
+  // Lines are at most `line_length` characters long; 0: as long as Keras's (88, or 108 for a model
+  // with branches) and 23 for the additional column.
+  std::string summary(int line_length = 0) const;
+  // The same, a row per layer; Keras lists the input of a functional model, not of a Sequential.
+  std::vector<SummaryRow> summary_rows() const;
   int64_t count_params() const;
   // Forward multiply-accumulates of one image.
   int64_t multiply_accumulates() const;

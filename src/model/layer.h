@@ -15,17 +15,21 @@
 
 namespace pronghorn::model {
 
-// One array of a layer's parameters or state. The memory is the model's; compiled steps read and
-// write it in place.
-struct Weight {
+// One array of a layer's parameters or state. Compiled steps read and write its memory in place.
+class Weight {
+ public:
   // Within its layer, Keras's: "kernel", "bias", "gamma", "moving_mean".
   std::string name;
   Shape shape;
   bool trainable = true;
   Initializer initializer;
-  AlignedBuffer buffer;
 
-  float* values() const { return buffer.floats(); }
+  // Made, zeroed, when first asked for, and never moved from then on: a model that is only printed
+  // costs no memory, however large.
+  float* values() const;
+
+ private:
+  mutable AlignedBuffer buffer_;
 };
 
 // What a layer needs to put itself into a graph.
@@ -33,7 +37,7 @@ struct Lowering {
   graph::Builder& builder;
   // Training: dropout drops, batch normalization uses the batch's statistics.
   bool training;
-  // Tells the layers with random numbers apart: this layer's number in the model.
+  // Tells the layers with random numbers apart: a stream of this call alone.
   uint64_t stream;
   // The graph's values of this layer's weights, in the order of Layer::weights().
   std::vector<graph::ValueId> weights;
@@ -52,28 +56,40 @@ class Layer {
 
   // Throws ShapeError where the layer can't take such inputs.
   virtual Shape output_shape(std::span<const Shape> inputs) const = 0;
-  // Makes the weights (uninitialized) for such inputs; called once.
-  virtual void build(std::span<const Shape>) {}
   virtual graph::ValueId lower(Lowering& lowering,
                                std::span<const graph::ValueId> inputs) const = 0;
+
+  // The output's shape; the first call builds the layer. Throws ShapeError where the layer can't
+  // take such inputs, or was built for others.
+  Shape call(std::span<const Shape> inputs);
+
+  // How messages call it: "layer 'conv2d_1'", or "layer Conv2D" before it has a name.
+  std::string label() const;
 
   const std::string& name() const { return name_; }
   void set_name(std::string name) { name_ = std::move(name); }
   bool trainable() const { return trainable_; }
   void set_trainable(bool trainable) { trainable_ = trainable; }
-  bool built() const { return built_; }
-  void ensure_built(std::span<const Shape> inputs);
+  bool built() const { return !built_for_.empty(); }
+  // The inputs of the first call.
+  std::span<const Shape> built_for() const { return built_for_; }
   std::vector<Weight>& weights() { return weights_; }
   const std::vector<Weight>& weights() const { return weights_; }
 
  protected:
-  Weight& add_weight(std::string name, Shape shape, const Initializer& initializer,
-                     bool trainable = true);
+  // Adds the weights for such inputs; called once.
+  virtual void build(std::span<const Shape>) {}
+  void add_weight(std::string name, Shape shape, const Initializer& initializer,
+                  bool trainable = true);
+  [[noreturn]] void fail(std::string_view message) const;  // ShapeError
+  // The only input; its rank must be this, 0 for any.
+  const Shape& only_input(std::span<const Shape> inputs, int rank = 0,
+                          std::string_view kind = "") const;
 
  private:
   std::string name_;
   bool trainable_ = true;
-  bool built_ = false;
+  std::vector<Shape> built_for_;
   std::vector<Weight> weights_;
 };
 

@@ -1,0 +1,188 @@
+#include "model/config_reader.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "model/activation.h"
+#include "model/json_text.h"
+#include "pronghorn/error.h"
+
+namespace pronghorn::model {
+
+using Json = nlohmann::ordered_json;
+
+ConfigReader::ConfigReader(const Json& json, std::string layer)
+    : json_(json), layer_(std::move(layer)) {
+  if (!json.is_object())
+    throw ArgumentError(fmt::format("{}: its config is {}, not an object", layer_, excerpt(json)));
+}
+
+void ConfigReader::fail(std::string_view name, std::string_view what) const {
+  throw ArgumentError(fmt::format("{}: argument '{}' {}", layer_, name, what));
+}
+
+const Json& ConfigReader::get(std::string_view name) {
+  static const Json null;
+  used_.emplace(name);
+  const auto found = json_.find(name);
+  return found == json_.end() ? null : *found;
+}
+
+int64_t ConfigReader::to_integer(std::string_view name, const Json& value) const {
+  // What exceeds 32 bits is no extent of a tensor that could be computed with.
+  if (!value.is_number_integer() || value > std::numeric_limits<int32_t>::max() ||
+      value < std::numeric_limits<int32_t>::min())
+    fail(name, fmt::format("is {}; it must be an integer below 2^31", excerpt(value)));
+  return value.get<int64_t>();
+}
+
+int64_t ConfigReader::positive(std::string_view name) {
+  const Json& value = get(name);
+  if (value.is_null()) fail(name, "is missing");
+  const int64_t number = to_integer(name, value);
+  if (number < 1) fail(name, fmt::format("is {}; it must be positive", number));
+  return number;
+}
+
+std::optional<int64_t> ConfigReader::optional_integer(std::string_view name) {
+  const Json& value = get(name);
+  if (value.is_null()) return std::nullopt;
+  return to_integer(name, value);
+}
+
+int64_t ConfigReader::integer(std::string_view name, int64_t missing) {
+  return optional_integer(name).value_or(missing);
+}
+
+double ConfigReader::real(std::string_view name, double missing) {
+  const Json& value = get(name);
+  if (value.is_null()) return missing;
+  if (!value.is_number() || !std::isfinite(value.get<double>()))
+    fail(name, fmt::format("is {}; it must be a number", excerpt(value)));
+  return value.get<double>();
+}
+
+bool ConfigReader::boolean(std::string_view name, bool missing) {
+  const Json& value = get(name);
+  if (value.is_null()) return missing;
+  if (!value.is_boolean())
+    fail(name, fmt::format("is {}; it must be true or false", excerpt(value)));
+  return value.get<bool>();
+}
+
+std::string ConfigReader::text(std::string_view name, std::string_view missing) {
+  const Json& value = get(name);
+  if (value.is_null()) return std::string(missing);
+  if (!value.is_string()) fail(name, fmt::format("is {}; it must be a string", excerpt(value)));
+  return value.get<std::string>();
+}
+
+std::array<int64_t, 2> ConfigReader::pair(std::string_view name,
+                                          std::optional<std::array<int64_t, 2>> missing) {
+  const Json& value = get(name);
+  std::array<int64_t, 2> numbers{};
+  if (value.is_null()) {
+    if (!missing) fail(name, "is missing");
+    return *missing;
+  }
+  if (value.is_number()) {
+    numbers.fill(to_integer(name, value));
+  } else if (value.is_array() && value.size() == 2) {
+    numbers = {to_integer(name, value[0]), to_integer(name, value[1])};
+  } else {
+    fail(name, fmt::format("is {}; it must be an integer or two", excerpt(value)));
+  }
+  if (numbers[0] < 1 || numbers[1] < 1)
+    fail(name, fmt::format("is {}; it must be positive", excerpt(value)));
+  return numbers;
+}
+
+bool ConfigReader::padding_same(std::string_view name) {
+  const std::string padding = text(name, "valid");
+  if (padding != "valid" && padding != "same")
+    fail(name, fmt::format("is '{}'; it must be 'valid' or 'same'", padding));
+  return padding == "same";
+}
+
+std::string ConfigReader::activation(std::string_view name, std::string_view missing) {
+  const Json& value = get(name);
+  if (value.is_null()) return std::string(missing);
+  const Json* text = &value;
+  // Keras also writes a function as {module, class_name "function", config "relu"}.
+  if (value.is_object() && value.contains("config") &&
+      value.value("class_name", Json()) == "function")
+    text = &value["config"];
+  if (!text->is_string())
+    throw UnsupportedError(
+        fmt::format("{}: argument '{}' is {}; Pronghorn knows activations by name: {}", layer_,
+                    name, excerpt(value), activation_names()));
+  try {
+    return canonical_activation(text->get<std::string>());
+  } catch (const ArgumentError& error) {
+    throw ArgumentError(fmt::format("{}: {}", layer_, error.what()));
+  }
+}
+
+Initializer ConfigReader::initializer(std::string_view name, std::string_view missing) {
+  const Json& value = get(name);
+  try {
+    return value.is_null() ? initializer_from_name(missing) : initializer_from_json(value);
+  } catch (const UnsupportedError& error) {
+    throw UnsupportedError(fmt::format("{}: argument '{}': {}", layer_, name, error.what()));
+  } catch (const ArgumentError& error) {
+    throw ArgumentError(fmt::format("{}: argument '{}': {}", layer_, name, error.what()));
+  }
+}
+
+Shape ConfigReader::shape(std::string_view name, bool allow_unknown) {
+  const Json& value = get(name);
+  if (value.is_null()) fail(name, "is missing");
+  if (!value.is_array()) fail(name, fmt::format("is {}; it must be a list", excerpt(value)));
+  std::vector<int64_t> extents;
+  for (const Json& extent : value) {
+    extents.push_back(to_integer(name, extent));
+    if (extents.back() < 1 && !(allow_unknown && extents.back() == -1))
+      fail(name, fmt::format("is {}; extents must be positive", excerpt(value)));
+  }
+  return Shape(std::move(extents));
+}
+
+Shape ConfigReader::batch_shape(std::string_view name) {
+  const Json& value = get(name);
+  if (value.is_null()) fail(name, "is missing");
+  if (!value.is_array() || value.empty())
+    fail(name, fmt::format("is {}; it must be a list like [null, 28, 28, 1]", excerpt(value)));
+  const auto refuse = [&](std::string_view why) {
+    throw UnsupportedError(
+        fmt::format("{}: argument '{}' is {}; {}", layer_, name, excerpt(value), why));
+  };
+  if (!value[0].is_null()) refuse("Pronghorn takes any batch size, the first entry must be null");
+  std::vector<int64_t> extents;
+  for (size_t i = 1; i < value.size(); ++i) {
+    if (value[i].is_null()) refuse("Pronghorn needs every extent but the batch's");
+    extents.push_back(to_integer(name, value[i]));
+    if (extents.back() < 1)
+      fail(name, fmt::format("is {}; extents must be positive", excerpt(value)));
+  }
+  return Shape(std::move(extents));
+}
+
+void ConfigReader::only_default(std::string_view name, const Json& expected) {
+  const Json& value = get(name);
+  if (value.is_null() || value == expected) return;
+  throw UnsupportedError(fmt::format("{}: argument '{}' is {}; Pronghorn supports only {}", layer_,
+                                     name, excerpt(value), excerpt(expected)));
+}
+
+void ConfigReader::finish() {
+  for (const auto& [name, value] : json_.items()) {
+    if (value.is_null() || used_.contains(name)) continue;
+    throw UnsupportedError(fmt::format("{}: argument '{}' is {}; Pronghorn does not support it",
+                                       layer_, name, excerpt(value)));
+  }
+}
+
+}  // namespace pronghorn::model

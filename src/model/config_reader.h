@@ -1,0 +1,66 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "model/initializer.h"
+#include "pronghorn/shape.h"
+
+namespace pronghorn::model {
+
+// Reads the arguments of one layer from Keras's config object and checks them. Every error is an
+// ArgumentError (UnsupportedError for what is valid in Keras) that names layer and argument.
+// A null counts as absent, as Keras's own defaults are null.
+class ConfigReader {
+ public:
+  // `layer` is how messages call it: "layer 'conv2d_1'". `json` must be an object and outlive this.
+  ConfigReader(const nlohmann::ordered_json& json, std::string layer);
+
+  // Without a default the argument must be there.
+  int64_t positive(std::string_view name);
+  std::optional<int64_t> optional_integer(std::string_view name);
+  int64_t integer(std::string_view name, int64_t missing);
+  double real(std::string_view name, double missing);
+  bool boolean(std::string_view name, bool missing);
+  std::string text(std::string_view name, std::string_view missing);
+  // One of Keras's spellings of a pair: 2, or [2, 2]; both positive.
+  std::array<int64_t, 2> pair(std::string_view name, std::optional<std::array<int64_t, 2>> missing);
+  // "valid" (false) or "same" (true).
+  bool padding_same(std::string_view name);
+  // The canonical name of a known activation.
+  std::string activation(std::string_view name, std::string_view missing);
+  Initializer initializer(std::string_view name, std::string_view missing);
+  // [28, 28, 1]; -1 where `allow_unknown`.
+  Shape shape(std::string_view name, bool allow_unknown);
+
+  // [null, 28, 28, 1]: the shape behind the batch, which must be null.
+  Shape batch_shape(std::string_view name);
+
+  // An argument that makes no difference here.
+  void ignore(std::string_view name) { used_.emplace(name); }
+  // An argument of which Pronghorn knows Keras's default only: anything else is refused.
+  void only_default(std::string_view name, const nlohmann::ordered_json& value);
+
+  // Refuses every argument that was not asked for and is not null: it would change what the layer
+  // means.
+  void finish();
+
+  // Throws ArgumentError about this argument.
+  [[noreturn]] void fail(std::string_view name, std::string_view what) const;
+
+ private:
+  // The value, or null where it is missing.
+  const nlohmann::ordered_json& get(std::string_view name);
+  int64_t to_integer(std::string_view name, const nlohmann::ordered_json& value) const;
+
+  const nlohmann::ordered_json& json_;
+  std::string layer_;
+  std::set<std::string, std::less<>> used_;
+};
+
+}  // namespace pronghorn::model

@@ -1,0 +1,74 @@
+#include "model/layer.h"
+
+#include <fmt/format.h>
+
+#include <limits>
+
+#include "pronghorn/error.h"
+
+namespace pronghorn::model {
+namespace {
+
+// Far above what any machine holds, and low enough that element counts times a batch and the bytes
+// of an element stay within 63 bits.
+constexpr int64_t kMostElements = int64_t{1} << 40;
+
+bool too_large(const Shape& shape) {
+  int64_t elements = 1;
+  for (int64_t extent : shape.extents())
+    if (__builtin_mul_overflow(elements, extent, &elements) || elements > kMostElements)
+      return true;
+  return false;
+}
+
+}  // namespace
+
+float* Weight::values() const {
+  if (buffer_.data() == nullptr)
+    buffer_ = AlignedBuffer(static_cast<size_t>(shape.elements()) * sizeof(float));
+  return buffer_.floats();
+}
+
+std::string Layer::label() const {
+  return name_.empty() ? fmt::format("layer {}", class_name()) : fmt::format("layer '{}'", name_);
+}
+
+void Layer::fail(std::string_view message) const {
+  throw ShapeError(fmt::format("{}: {}", label(), message));
+}
+
+const Shape& Layer::only_input(std::span<const Shape> inputs, int rank,
+                               std::string_view kind) const {
+  if (inputs.size() != 1) fail(fmt::format("takes one input, not {}", inputs.size()));
+  if (rank > 0 && inputs[0].rank() != rank)
+    fail(fmt::format("needs {}, its input is {}", kind, inputs[0].to_string_any_batch()));
+  return inputs[0];
+}
+
+Shape Layer::call(std::span<const Shape> inputs) {
+  const Shape output = output_shape(inputs);
+  if (too_large(output))
+    fail(fmt::format("its output {} has more than 2^40 elements", output.to_string_any_batch()));
+  if (!built()) {
+    build(inputs);
+    built_for_.assign(inputs.begin(), inputs.end());
+  } else if (!weights_.empty() && inputs[0].back() != built_for_[0].back()) {
+    // All layers with weights take as many channels as they were built for, anything else may vary.
+    fail(fmt::format("its weights are for inputs with {} channels, its input is {}",
+                     built_for_[0].back(), inputs[0].to_string_any_batch()));
+  }
+  return output;
+}
+
+void Layer::add_weight(std::string name, Shape shape, const Initializer& initializer,
+                       bool trainable) {
+  if (too_large(shape))
+    fail(fmt::format("its weight '{}' {} has more than 2^40 elements", name, shape.to_string()));
+  Weight& weight = weights_.emplace_back();
+  weight.name = std::move(name);
+  weight.shape = std::move(shape);
+  weight.trainable = trainable;
+  weight.initializer = initializer;
+}
+
+}  // namespace pronghorn::model

@@ -1,0 +1,127 @@
+#include "model/layer_registry.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "model/config_reader.h"
+#include "model/json_text.h"
+#include "pronghorn/error.h"
+
+namespace pronghorn::model {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct Entry {
+  std::string_view class_name;
+  LayerFactory make;
+};
+
+constexpr std::array kLayers = {
+    Entry{"Activation", make_activation},
+    Entry{"Add", make_add},
+    Entry{"AveragePooling2D", make_average_pooling2d},
+    Entry{"BatchNormalization", make_batch_normalization},
+    Entry{"Concatenate", make_concatenate},
+    Entry{"Conv2D", make_conv2d},
+    Entry{"Dense", make_dense},
+    Entry{"Dropout", make_dropout},
+    Entry{"ELU", make_elu},
+    Entry{"Flatten", make_flatten},
+    Entry{"GlobalAveragePooling2D", make_global_average_pooling2d},
+    Entry{"InputLayer", make_input},
+    Entry{"LeakyReLU", make_leaky_relu},
+    Entry{"MaxPooling2D", make_max_pooling2d},
+    Entry{"ReLU", make_relu},
+    Entry{"Reshape", make_reshape},
+    Entry{"Softmax", make_softmax},
+};
+
+// dtype is a string, or (since Keras 3) a policy object with a name.
+void check_dtype(const Json& config, const std::string& label) {
+  const auto dtype = config.find("dtype");
+  if (dtype == config.end() || dtype->is_null()) return;
+  const Json* name = &*dtype;
+  if (dtype->is_object() && dtype->contains("config") && (*dtype)["config"].is_object() &&
+      (*dtype)["config"].contains("name"))
+    name = &(*dtype)["config"]["name"];
+  if (*name != "float32")
+    throw UnsupportedError(fmt::format("{}: argument 'dtype' is {}; Pronghorn computes in float32",
+                                       label, excerpt(*name)));
+}
+
+std::string checked_name(const Json& config, std::string_view class_name) {
+  const auto name = config.find("name");
+  if (name == config.end() || name->is_null()) return "";
+  if (!name->is_string())
+    throw ArgumentError(fmt::format("layer {}: argument 'name' is {}; it must be a string",
+                                    class_name, excerpt(*name)));
+  // As in Keras: names are parts of the paths of weights.
+  const std::string text = name->get<std::string>();
+  if (text.find('/') != std::string::npos)
+    throw ArgumentError(
+        fmt::format("layer {}: its name '{}' must not have a '/'", class_name, text));
+  return text;
+}
+
+}  // namespace
+
+std::vector<std::string_view> layer_class_names() {
+  std::vector<std::string_view> names;
+  for (const Entry& entry : kLayers) names.push_back(entry.class_name);
+  return names;
+}
+
+std::shared_ptr<Layer> layer_from_config(std::string_view class_name, const Json& config) {
+  if (!config.is_object())
+    throw ArgumentError(
+        fmt::format("layer {}: its config is {}, not an object", class_name, excerpt(config)));
+  const std::string name = checked_name(config, class_name);
+  const std::string label =
+      name.empty() ? fmt::format("layer {}", class_name) : fmt::format("layer '{}'", name);
+  if (class_name == "Lambda")
+    throw UnsupportedError(fmt::format(
+        "{}: a Lambda layer is Python code inside the model file; Pronghorn executes nothing that "
+        "a file brings",
+        label));
+  for (const Entry& entry : kLayers) {
+    if (entry.class_name != class_name) continue;
+    check_dtype(config, label);
+    ConfigReader reader(config, label);
+    reader.text("name", "");
+    const bool trainable = reader.boolean("trainable", true);
+    reader.ignore("dtype");
+    // What Keras 3.0 to 3.2 wrote for every first layer; the InputLayer says it too.
+    if (class_name != "InputLayer") reader.ignore("batch_input_shape");
+    std::shared_ptr<Layer> layer = entry.make(reader);
+    reader.finish();
+    layer->set_name(name);
+    layer->set_trainable(trainable);
+    return layer;
+  }
+  throw UnsupportedError(fmt::format("{}: Pronghorn has no layer class {}; it has {}", label,
+                                     class_name, fmt::join(layer_class_names(), ", ")));
+}
+
+Json full_config(const Layer& layer) {
+  // An InputLayer's config is complete in itself.
+  if (layer.class_name() == "InputLayer") {
+    Json config = layer.config();
+    config["name"] = layer.name();
+    return config;
+  }
+  Json config = {{"name", layer.name()},
+                 {"trainable", layer.trainable()},
+                 {"dtype",
+                  {{"module", "keras"},
+                   {"class_name", "DTypePolicy"},
+                   {"config", {{"name", "float32"}}},
+                   {"registered_name", nullptr}}}};
+  config.update(layer.config());
+  return config;
+}
+
+}  // namespace pronghorn::model

@@ -1,0 +1,303 @@
+#include <gmock/gmock.h>
+
+#include <nlohmann/json.hpp>
+
+#include "graph/op_kind.h"
+#include "graph/ops/batch_norm.h"
+#include "graph/ops/conv2d.h"
+#include "graph/ops/pool2d.h"
+#include "model/functional.h"
+#include "model/layer_registry.h"
+#include "model/model.h"
+#include "pronghorn/error.h"
+
+namespace pronghorn::model {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+// A model of one layer on these inputs.
+std::unique_ptr<Model> model_of(const std::string& class_name, const Json& config,
+                                const std::vector<Shape>& shapes) {
+  std::vector<SymbolicTensor> inputs;
+  for (const Shape& shape : shapes) inputs.push_back(make_input(shape, ""));
+  return functional_model(inputs, {call(layer_from_config(class_name, config), inputs)}, "");
+}
+
+struct LoweredLayer {
+  graph::Graph graph;
+  Shape output;
+  std::vector<std::string> kinds;
+};
+
+// Also checks that the layer's output shape is that of its ops, and that the graph is sound.
+LoweredLayer lower(const Model& model, bool training) {
+  LoweredLayer result;
+  graph::Builder builder(result.graph);
+  result.graph.batch = 3;
+  const Model::Lowered lowered = model.lower(builder, 3, training);
+  result.graph.verify();
+  result.output = result.graph.value(lowered.outputs[0]).shape;
+  EXPECT_EQ(result.output, model.nodes.back().shape.with_batch(3));
+  for (const graph::Op& op : result.graph.ops) {
+    EXPECT_EQ(op.phase, graph::Phase::kForward);
+    EXPECT_EQ(op.layer, model.nodes.back().layer->name());
+    result.kinds.emplace_back(op.kind->name());
+    for (const graph::Stage& stage : op.epilogue)
+      result.kinds.back() = std::string(graph::stage_traits(stage.function).name);
+  }
+  return result;
+}
+
+LoweredLayer lower(const std::string& class_name, const Json& config,
+                   const std::vector<Shape>& inputs, bool training = false) {
+  return lower(*model_of(class_name, config, inputs), training);
+}
+
+TEST(Dense, IsProductBiasActivation) {
+  const LoweredLayer dense = lower("Dense", {{"units", 7}, {"activation", "relu"}}, {{5}});
+  EXPECT_EQ(dense.output, (Shape{3, 7}));
+  EXPECT_THAT(dense.kinds, ElementsAre("matmul", "bias_add", "relu"));
+}
+
+TEST(Dense, AppliesToTheLastAxis) {
+  const LoweredLayer dense =
+      lower("Dense", {{"units", 7}, {"use_bias", false}, {"activation", "softmax"}}, {{4, 6, 5}});
+  EXPECT_EQ(dense.output, (Shape{3, 4, 6, 7}));
+  EXPECT_THAT(dense.kinds, ElementsAre("reshape", "matmul", "softmax", "reshape"));
+}
+
+TEST(Conv2D, SamePaddingPutsTheOddOneAtTheEnd) {
+  const LoweredLayer conv = lower(
+      "Conv2D", {{"filters", 2}, {"kernel_size", {3, 2}}, {"strides", 2}, {"padding", "same"}},
+      {{8, 7, 3}});
+  EXPECT_EQ(conv.output, (Shape{3, 4, 4, 2}));
+  EXPECT_THAT(conv.kinds, ElementsAre("conv2d", "bias_add"));
+  const auto geometry = graph::conv2d_geometry(conv.graph, conv.graph.ops[0]);
+  EXPECT_EQ(geometry.window.padding.top, 0);
+  EXPECT_EQ(geometry.window.padding.bottom, 1);
+  EXPECT_EQ(geometry.window.padding.left, 0);
+  EXPECT_EQ(geometry.window.padding.right, 1);
+}
+
+// Every layer shape against that of its op (checked in lower()), also where windows just fit.
+TEST(Windows, OutputShapesAreThoseOfTheOps) {
+  for (const char* padding : {"valid", "same"})
+    for (int extent = 3; extent <= 9; ++extent)
+      for (int stride = 1; stride <= 3; ++stride)
+        for (int size = 1; size <= 3; ++size) {
+          const Shape image{extent, extent + 1, 2};
+          lower("MaxPooling2D", {{"pool_size", size}, {"strides", stride}, {"padding", padding}},
+                {image});
+          lower("AveragePooling2D",
+                {{"pool_size", {size, 2}}, {"strides", {stride, 1}}, {"padding", padding}},
+                {image});
+          lower("Conv2D",
+                {{"filters", 2}, {"kernel_size", size}, {"strides", stride}, {"padding", padding}},
+                {image});
+          if (size == 2 || padding == std::string("same"))
+            lower(
+                "Conv2D",
+                {{"filters", 2}, {"kernel_size", size}, {"dilation_rate", 2}, {"padding", padding}},
+                {image});
+        }
+}
+
+TEST(Pooling2D, StridesAreThePoolSizeByDefault) {
+  const LoweredLayer pool =
+      lower("MaxPooling2D", {{"pool_size", {3, 2}}, {"strides", nullptr}}, {{9, 9, 2}});
+  EXPECT_EQ(pool.output, (Shape{3, 3, 4, 2}));
+}
+
+TEST(GlobalAveragePooling2D, IsAPoolOverTheImage) {
+  EXPECT_EQ(lower("GlobalAveragePooling2D", Json::object(), {{5, 7, 2}}).output, (Shape{3, 2}));
+  const LoweredLayer kept = lower("GlobalAveragePooling2D", {{"keepdims", true}}, {{5, 7, 2}});
+  EXPECT_EQ(kept.output, (Shape{3, 1, 1, 2}));
+  EXPECT_EQ(graph::pool2d_geometry(kept.graph, kept.graph.ops[0]).window.pool_w, 7);
+}
+
+TEST(Reshaping, IsOneView) {
+  EXPECT_THAT(lower("Flatten", Json::object(), {{5, 7, 2}}).kinds, ElementsAre("reshape"));
+  EXPECT_THAT(lower("Flatten", Json::object(), {{5}}).kinds, ElementsAre());
+  EXPECT_EQ(lower("Reshape", {{"target_shape", {-1, 5}}}, {{7, 10}}).output, (Shape{3, 14, 5}));
+  EXPECT_EQ(lower("Flatten", Json::object(), {Shape{}}).output, (Shape{3, 1}));
+}
+
+TEST(Dropout, IsNothingOutsideOfTraining) {
+  EXPECT_THAT(lower("Dropout", {{"rate", 0.5}}, {{5}}, false).kinds, ElementsAre());
+  EXPECT_THAT(lower("Dropout", {{"rate", 0}}, {{5}}, true).kinds, ElementsAre());
+  EXPECT_THAT(lower("Dropout", {{"rate", 0.5}}, {{5}}, true).kinds, ElementsAre("dropout"));
+}
+
+TEST(Dropout, EachCallHasAStreamOfItsOwn) {
+  const auto input = make_input({5}, "");
+  const auto layer = layer_from_config("Dropout", {{"rate", 0.5}});
+  const auto model = functional_model({input}, {call(layer, {call(layer, {input})})}, "");
+  const LoweredLayer lowered = lower(*model, true);
+  EXPECT_NE(lowered.graph.ops[0].epilogue[0].stream, lowered.graph.ops[1].epilogue[0].stream);
+  const auto seeded = lower("Dropout", {{"rate", 0.5}, {"seed", 1}}, {{5}}, true);
+  const auto other = lower("Dropout", {{"rate", 0.5}, {"seed", 2}}, {{5}}, true);
+  EXPECT_NE(seeded.graph.ops[0].epilogue[0].stream, other.graph.ops[0].epilogue[0].stream);
+}
+
+TEST(BatchNormalization, NormalizesByTheBatchOnlyInTraining) {
+  EXPECT_THAT(lower("BatchNormalization", Json::object(), {{4, 4, 2}}, true).kinds,
+              ElementsAre("batch_norm_training"));
+  EXPECT_THAT(lower("BatchNormalization", Json::object(), {{4, 4, 2}}, false).kinds,
+              ElementsAre("batch_norm_inference"));
+  EXPECT_THAT(lower("BatchNormalization", {{"trainable", false}}, {{4, 4, 2}}, true).kinds,
+              ElementsAre("batch_norm_inference"));
+}
+
+TEST(BatchNormalization, HasTheWeightsThatItsArgumentsAskFor) {
+  const auto names = [](const Json& config) {
+    std::string text;
+    for (const auto& named : model_of("BatchNormalization", config, {{4}})->weights())
+      text += named.weight->name + (named.weight->trainable ? " " : "* ");
+    return text;
+  };
+  EXPECT_EQ(names(Json::object()), "gamma beta moving_mean* moving_variance* ");
+  EXPECT_EQ(names({{"scale", false}}), "beta moving_mean* moving_variance* ");
+  EXPECT_EQ(names({{"center", false}}), "gamma moving_mean* moving_variance* ");
+  EXPECT_EQ(lower("BatchNormalization", {{"center", false}}, {{4}}, true).kinds.size(), 1u);
+  EXPECT_EQ(lower("BatchNormalization", {{"scale", false}, {"axis", 3}}, {{5, 5, 4}}).kinds.size(),
+            1u);
+}
+
+TEST(Merging, AddsAndConcatenates) {
+  EXPECT_THAT(lower("Add", Json::object(), {{4}, {4}, {4}}).kinds, ElementsAre("add", "add"));
+  EXPECT_EQ(lower("Concatenate", Json::object(), {{4, 2}, {4, 3}, {4, 1}}).output,
+            (Shape{3, 4, 6}));
+  EXPECT_EQ(lower("Concatenate", {{"axis", 1}}, {{4, 2}, {5, 2}}).output, (Shape{3, 9, 2}));
+}
+
+TEST(Activations, HaveKerassClassesAndDefaults) {
+  const auto stage = [](const char* class_name, const Json& config) {
+    return lower(class_name, config, {{4}}).graph.ops[0].epilogue[0];
+  };
+  EXPECT_EQ(stage("ReLU", Json::object()).function, graph::StageFunction::kRelu);
+  EXPECT_EQ(stage("LeakyReLU", Json::object()).alpha, 0.3);
+  EXPECT_EQ(stage("ELU", {{"alpha", 0.5}}).alpha, 0.5);
+  EXPECT_EQ(stage("Activation", {{"activation", "swish"}}).function, graph::StageFunction::kSilu);
+  EXPECT_THAT(lower("Softmax", Json::object(), {{4}}).kinds, ElementsAre("softmax"));
+  EXPECT_THAT(lower("Activation", {{"activation", "linear"}}, {{4}}).kinds, ElementsAre());
+}
+
+TEST(Layers, WriteTheConfigThatTheyRead) {
+  for (std::string_view class_name : layer_class_names()) {
+    Json config = {{"name", "x"}, {"trainable", false}};
+    if (class_name == "InputLayer") config = {{"batch_shape", {nullptr, 4}}};
+    if (class_name == "Dense") config["units"] = 3;
+    if (class_name == "Conv2D") config.update({{"filters", 3}, {"kernel_size", {3, 2}}});
+    if (class_name == "Reshape") config["target_shape"] = {2, -1};
+    if (class_name == "Dropout") config["rate"] = 0.5;
+    if (class_name == "Activation") config["activation"] = "tanh";
+    const auto layer = layer_from_config(class_name, config);
+    EXPECT_EQ(layer->class_name(), class_name);
+    const Json written = full_config(*layer);
+    EXPECT_EQ(full_config(*layer_from_config(class_name, written)), written);
+    for (const auto& [name, value] : config.items())
+      if (name != "name" || class_name != "InputLayer") EXPECT_EQ(written[name], value) << name;
+  }
+}
+
+struct Refusal {
+  const char* class_name;
+  Json config;
+  Shape input;
+  const char* message;
+};
+
+class Refused : public testing::TestWithParam<Refusal> {};
+
+TEST_P(Refused, SaysWhatWhereAndWhatWouldBeRight) {
+  try {
+    model_of(GetParam().class_name, GetParam().config, {GetParam().input});
+    FAIL() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr(GetParam().message));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Arguments, Refused,
+    testing::Values(
+        Refusal{"Dense", {{"name", "d"}}, {4}, "layer 'd': argument 'units' is missing"},
+        Refusal{"Dense", {{"units", -3}}, {4}, "argument 'units' is -3; it must be positive"},
+        Refusal{"Dense", {{"units", 2.5}}, {4}, "argument 'units' is 2.5; it must be an integer"},
+        Refusal{"Dense", {{"units", 99999999999}}, {4}, "it must be an integer below 2^31"},
+        Refusal{"Dense", {{"units", 2147483647}}, {2147483647}, "more than 2^40 elements"},
+        Refusal{"Dense",
+                {{"units", 3}, {"activation", "rellu"}},
+                {4},
+                "unknown activation 'rellu'; known are elu, gelu"},
+        Refusal{"Dense",
+                {{"units", 3}, {"activation", {{"class_name", "ReLU"}}}},
+                {4},
+                "argument 'activation' is \"ReLU\""},
+        Refusal{"Dense",
+                {{"units", 3}, {"kernel_regularizer", {{"class_name", "L2"}}}},
+                {4},
+                "argument 'kernel_regularizer' is \"L2\"; Pronghorn does not support it"},
+        Refusal{"Dense",
+                {{"units", 3}, {"kernel_initializer", "orthogonal"}},
+                {4},
+                "argument 'kernel_initializer': unknown initializer 'orthogonal'"},
+        Refusal{"Dense", {{"units", 3}, {"dtype", "float16"}}, {4}, "computes in float32"},
+        Refusal{"Dense", {{"units", 3}, {"name", "a/b"}}, {4}, "must not have a '/'"},
+        Refusal{"Dense", {{"units", 3}, {"use_bias", 1}}, {4}, "must be true or false"},
+        Refusal{"Dense", {{"units", 3}}, {}, "add a Flatten or Reshape"},
+        Refusal{"Conv2D",
+                {{"filters", 3}, {"kernel_size", 3}, {"groups", 2}},
+                {8, 8, 4},
+                "argument 'groups' is 2; Pronghorn supports only 1"},
+        Refusal{"Conv2D",
+                {{"filters", 3}, {"kernel_size", 3}, {"data_format", "channels_first"}},
+                {8, 8, 4},
+                "argument 'data_format' is \"channels_first\""},
+        Refusal{"Conv2D",
+                {{"filters", 3}, {"kernel_size", 3}, {"padding", "full"}},
+                {8, 8, 4},
+                "argument 'padding' is 'full'; it must be 'valid' or 'same'"},
+        Refusal{"Conv2D",
+                {{"filters", 3}, {"kernel_size", {3, 3, 3}}},
+                {8, 8, 4},
+                "argument 'kernel_size' is [3,3,3]; it must be an integer or two"},
+        Refusal{"Conv2D",
+                {{"filters", 3}, {"kernel_size", 3}, {"strides", 0}},
+                {8, 8, 4},
+                "argument 'strides' is 0"},
+        Refusal{"Conv2D",
+                {{"filters", 3}, {"kernel_size", 3}, {"strides", 2}, {"dilation_rate", 2}},
+                {8, 8, 4},
+                "both above 1"},
+        Refusal{"Conv2D",
+                {{"name", "c"}, {"filters", 3}, {"kernel_size", 5}},
+                {4, 4, 1},
+                "layer 'c': kernel (5, 5) is larger than its input (4, 4); use padding='same'"},
+        Refusal{"MaxPooling2D", {{"pool_size", 5}}, {4, 4, 1}, "pool (5, 5) is larger"},
+        Refusal{"MaxPooling2D", Json::object(), {4}, "needs images (height, width, channels)"},
+        Refusal{"Reshape", {{"target_shape", {3, 3}}}, {4, 4, 1}, "(3, 3) does not have the 16"},
+        Refusal{"Reshape", {{"target_shape", {-1, 3}}}, {4, 4, 1}, "does not have the 16"},
+        Refusal{"Reshape", {{"target_shape", {-1, -1}}}, {4}, "one extent at most may be -1"},
+        Refusal{"Reshape",
+                {{"target_shape", {2147483647, 2147483647, 2147483647}}},
+                {4},
+                "does not have the 4"},
+        Refusal{"Dropout", {{"rate", 1.5}}, {4}, "argument 'rate' is 1.5; it must be in [0, 1)"},
+        Refusal{"Dropout", {{"rate", 0.5}, {"noise_shape", {1, 4}}}, {4}, "'noise_shape'"},
+        Refusal{"Activation", Json::object(), {4}, "argument 'activation' is missing"},
+        Refusal{"ReLU", {{"max_value", 6.0}}, {4}, "argument 'max_value' is 6.0"},
+        Refusal{"Softmax", {{"axis", 1}}, {4, 4}, "argument 'axis' is 1"},
+        Refusal{"Add", Json::object(), {4}, "takes two inputs or more"},
+        Refusal{"Concatenate", {{"axis", 0}}, {4}, "axis 0 is none of its input"},
+        Refusal{"BatchNormalization", {{"axis", 1}}, {4, 4, 3}, "axis 1 is not the last"},
+        Refusal{"BatchNormalization", {{"synchronized", true}}, {4}, "'synchronized' is true"},
+        Refusal{
+            "LSTM", {{"units", 3}}, {4}, "Pronghorn has no layer class LSTM; it has Activation"},
+        Refusal{"Lambda", {{"function", "x"}}, {4}, "executes nothing that a file brings"}));
+
+}  // namespace
+}  // namespace pronghorn::model
