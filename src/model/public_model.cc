@@ -39,6 +39,10 @@ Model::Model(const std::vector<KerasTensor>& inputs, const std::vector<KerasTens
              std::string name)
     : Model(model::functional_model(nodes_of(inputs), nodes_of(outputs), std::move(name))) {}
 
+Model::Model(Model&&) noexcept = default;
+Model& Model::operator=(Model&&) noexcept = default;
+Model::~Model() = default;
+
 const std::string& Model::name() const { return model_->name; }
 Shape Model::input_shape() const { return only_shape(*model_, model_->inputs, "inputs"); }
 Shape Model::output_shape() const { return only_shape(*model_, model_->outputs, "outputs"); }
