@@ -29,8 +29,14 @@ struct NpzFile::Archive {
   }
 };
 
-NpzFile::NpzFile(const std::string& path) : path_(path), archive_(std::make_unique<Archive>()) {
-  archive_->bytes = read_file(path);
+NpzFile::NpzFile(const std::string& path) : NpzFile(read_file(path), path) {}
+
+NpzFile::NpzFile(std::string bytes, const std::string& path)
+    : path_(path), archive_(std::make_unique<Archive>()) {
+  archive_->bytes = std::move(bytes);
+  // To libzip, nothing is an archive without members.
+  if (archive_->bytes.empty())
+    throw FileError(fmt::format("'{}': no .npz (zip) archive, or truncated: has 0 bytes", path));
   left_bytes_ = expansion_limit(archive_->bytes.size());
   zip_error_t error;
   zip_error_init(&error);

@@ -14,6 +14,8 @@ namespace pronghorn::formats {
 class NpzFile {
  public:
   explicit NpzFile(const std::string& path);
+  // `path` is for messages only.
+  NpzFile(std::string bytes, const std::string& path);
   ~NpzFile();
   NpzFile(const NpzFile&) = delete;
   NpzFile& operator=(const NpzFile&) = delete;

@@ -1,0 +1,144 @@
+// Broken files of every format: each is read or refused with pronghorn::Error, and none makes a
+// reader ask for much more memory than a file of its size can need. The mutations are a fixed
+// sequence, so a failure repeats; its message has the number of the mutation.
+
+#include <gmock/gmock.h>
+
+#include <cstdlib>
+#include <functional>
+#include <new>
+
+#include "base/philox.h"
+#include "formats/csv.h"
+#include "formats/fixtures.h"
+#include "formats/gzip.h"
+#include "formats/idx.h"
+#include "formats/npy.h"
+#include "formats/npz.h"
+#include "formats/safetensors.h"
+
+namespace {
+size_t largest_allocation = 0;
+}  // namespace
+
+// Replaces the program's: remembers the largest request.
+void* operator new(size_t bytes) {
+  largest_allocation = std::max(largest_allocation, bytes);
+  if (void* memory = std::malloc(bytes ? bytes : 1)) return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, size_t) noexcept { std::free(memory); }
+
+namespace pronghorn::formats {
+namespace {
+
+using namespace pronghorn::testing;
+
+// The inputs have less than 5 KB; deflate may expand them 1032 times.
+constexpr size_t kMaxAllocation = size_t{8} << 20;
+constexpr int kMutations = 5000;
+
+class Mutator {
+ public:
+  explicit Mutator(uint64_t seed) : stream_(seed, 0, 0) {}
+
+  // One to four changes: a flipped bit, another byte, an extreme byte, a piece cut out, doubled, or
+  // the end cut off. Half of them in the first 128 bytes, where headers are.
+  std::string mutate(std::string bytes) {
+    for (uint32_t change = 0, changes = 1 + below(4); change < changes && !bytes.empty();
+         ++change) {
+      const auto size = static_cast<uint32_t>(bytes.size());
+      const size_t at = below(2) ? below(size) : below(std::min(size, 128u));
+      const size_t length = 1 + below(16);
+      switch (below(6)) {
+        case 0:
+          bytes[at] = static_cast<char>(bytes[at] ^ (1 << below(8)));
+          break;
+        case 1:
+          bytes[at] = static_cast<char>(below(256));
+          break;
+        case 2:
+          bytes[at] = below(2) ? '\xff' : '\0';
+          break;
+        case 3:
+          bytes.erase(at, length);
+          break;
+        case 4:
+          bytes.insert(at, bytes.substr(at, length));
+          break;
+        default:
+          bytes.resize(at);
+      }
+    }
+    return bytes;
+  }
+
+ private:
+  uint32_t below(uint32_t bound) {
+    return static_cast<uint32_t>(uint64_t{stream_.word(used_++)} * bound >> 32);
+  }
+  RandomStream stream_;
+  uint64_t used_ = 0;
+};
+
+void fuzz(const std::string& valid, const std::function<void(const std::string&)>& read) {
+  read(valid);
+  Mutator mutator(valid.size());
+  int refused = 0;
+  for (int mutation = 0; mutation < kMutations; ++mutation) {
+    const std::string bytes = mutator.mutate(valid);
+    largest_allocation = 0;
+    try {
+      read(bytes);
+    } catch (const Error& error) {
+      ++refused;
+      EXPECT_EQ(std::string_view(error.what()).find('\n'), std::string_view::npos) << error.what();
+    } catch (const std::exception& error) {
+      ADD_FAILURE() << "mutation " << mutation << ": " << error.what();
+    }
+    EXPECT_LT(largest_allocation, kMaxAllocation) << "mutation " << mutation;
+  }
+  // Most mutations break something; else the readers were not reached.
+  EXPECT_GT(refused, kMutations / 4);
+}
+
+TEST(Fuzz, Idx) {
+  fuzz(idx({3, 5, 7}), [](const std::string& bytes) { parse_idx(bytes, "f"); });
+}
+
+TEST(Fuzz, CompressedIdx) {
+  fuzz(gzip(idx({3, 28, 28})), [](const std::string& bytes) { parse_idx(bytes, "f"); });
+}
+
+TEST(Fuzz, Gzip) {
+  fuzz(gzip(std::string(60000, 'x')),
+       [](const std::string& bytes) { gunzip(bytes, "f", expansion_limit(bytes.size())); });
+}
+
+TEST(Fuzz, Npy) {
+  for (const char* name : {"f4.npy", "fortran_order.npy", "f4_version3.npy", "f8_big_endian.npy"})
+    fuzz(file_bytes(fixture(name)), [](const std::string& bytes) { parse_npy(bytes, "f"); });
+}
+
+TEST(Fuzz, Npz) {
+  for (const char* name : {"keras_stored.npz", "keras_deflated.npz", "xy.npz"}) {
+    fuzz(file_bytes(fixture(name)), [&](const std::string& bytes) {
+      NpzFile file(bytes, "f");
+      for (const std::string& member : file.names()) file.read(member);
+    });
+  }
+}
+
+TEST(Fuzz, Csv) {
+  fuzz("label,\"a \"\"b\"\"\",c\r\n1,2.5,-3e4\r\n0,\"7\",8\r\n2,.5,+6\n",
+       [](const std::string& bytes) { parse_csv(bytes, "f"); });
+}
+
+TEST(Fuzz, Safetensors) {
+  fuzz(file_bytes(fixture("reference.safetensors")),
+       [](const std::string& bytes) { parse_safetensors(bytes, "f"); });
+}
+
+}  // namespace
+}  // namespace pronghorn::formats
