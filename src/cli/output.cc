@@ -39,9 +39,11 @@ nlohmann::ordered_json to_json(const Shape& shape) {
   return json;
 }
 
-void print_json(const nlohmann::ordered_json& json) {
+std::string to_text(const nlohmann::ordered_json& json) {
   // Names from files may be no UTF-8; they are no reason to fail.
-  fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+  return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + '\n';
 }
+
+void print_json(const nlohmann::ordered_json& json) { fmt::print("{}", to_text(json)); }
 
 }  // namespace pronghorn::cli

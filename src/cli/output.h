@@ -17,7 +17,8 @@ std::string to_text(const Logs& logs);
 nlohmann::ordered_json to_json(const Logs& logs);
 nlohmann::ordered_json to_json(const Shape& shape);
 
-// The one JSON document of a command with --json. A number that is none is null.
+// The text of a command's one JSON document. A number that is none is null.
+std::string to_text(const nlohmann::ordered_json& json);
 void print_json(const nlohmann::ordered_json& json);
 
 }  // namespace pronghorn::cli

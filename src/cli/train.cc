@@ -45,6 +45,7 @@ struct TrainCommand {
   std::string out;
   std::string log;
   std::string checkpoint;
+  std::string result;
   std::optional<int> early_stopping;
   std::optional<int> reduce_lr;
   bool quiet = false;
@@ -185,6 +186,7 @@ void train(const TrainCommand& options) {
   // Asked first: nobody should train for hours and then lose the weights to a full path.
   if (!options.out.empty()) check_writable(options.out);
   if (!options.log.empty()) check_writable(options.log);
+  if (!options.result.empty()) check_writable(options.result);
 
   Model model = load_model(options.model);
   LoadedData data = load_data(options.data);
@@ -213,6 +215,8 @@ void train(const TrainCommand& options) {
   if (fit.verbose != Verbose::kSilent) fit.callbacks.push_back(&announce);
   const History history = model.fit(data.train.x, data.train.y, fit);
   if (!options.out.empty()) model.save_weights(options.out);
+  if (!options.result.empty())
+    save_text(options.result, to_text(as_json(options, model, config, data, fit, history)));
   if (options.json)
     print_json(as_json(options, model, config, data, fit, history));
   else
@@ -255,6 +259,10 @@ void add_file_options(CLI::App& command, TrainCommand& options) {
                   "Writes the weights after each epoch; {epoch:02d} and {val_loss:.2f} are filled "
                   "in")
       ->type_name("FILE.safetensors");
+  command
+      .add_option("--result", options.result,
+                  "Where the JSON that --json prints is written, with the progress shown as well")
+      ->type_name("FILE.json");
 }
 
 }  // namespace
