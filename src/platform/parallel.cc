@@ -32,14 +32,15 @@ Parallel::Parallel(int threads) : threads_(threads == 0 ? available_cpus() : thr
 }
 
 void Parallel::run(int64_t tasks, Range range, void* body) const {
-  const int team = static_cast<int>(std::min<int64_t>({threads_, tasks, kMostThreads}));
-  if (team <= 1) {
+  if (threads_ == 1 || tasks <= 1) {
     const FlushDenormals flush;
     if (tasks > 0) range(body, 0, tasks, 0);
     return;
   }
   std::array<Share, kMostThreads> shares;
-#pragma omp parallel num_threads(team)
+  // Always the whole team, though some may find nothing to do: to change its size, GCC's runtime
+  // ends and starts threads and allocates, a hundred times the cost of an idle one.
+#pragma omp parallel num_threads(threads_)
   {
     const FlushDenormals flush;
     // The runtime may grant fewer threads than asked for: share the tasks out by what it granted.
