@@ -49,7 +49,11 @@ Array Model::predict(const Array& x, const EvaluateOptions& options) {
   // Needs no loss; what compile() says of threads and kernels holds where it was called.
   if (training_ == nullptr || (!training_->compiled && !training_->trainer.suits_model()))
     training_ = std::make_shared<Training>(*model_, defaults);
-  if (!model_->initialized) model_->initialize(defaults.seed);
+  if (!model_->initialized) {
+    // The weights that get_weights() shows; they don't keep compile() from drawing its own.
+    model_->initialize(defaults.seed);
+    model_->initialized = false;
+  }
   if (training_->compiled) return compiled_training("predict").trainer.predict(x, options);
   return training_->trainer.predict(x, options);
 }
