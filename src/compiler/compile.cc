@@ -32,6 +32,9 @@ constexpr Pass kPasses[] = {
     // A bias gradient is computed beside the weight gradient that reads the same tensor.
     {"fuse_bias_gradients",
      [](Graph& graph, const CompileOptions&) { fuse_bias_gradients(graph); }},
+    // The gradient of a dropout behind a Flatten can join the product before it.
+    {"move_views_behind_elementwise",
+     [](Graph& graph, const CompileOptions&) { move_views_behind_elementwise(graph); }},
     // Bias, activation, dropout and their gradients are applied to what a convolution or product
     // computes before it is written; chains of elementwise ops become one.
     {"fuse_epilogues",

@@ -8,6 +8,8 @@
 #include "graph/ops/elementwise.h"
 #include "graph/ops/loss.h"
 #include "graph/ops/matmul.h"
+#include "graph/ops/pool2d.h"
+#include "graph/ops/reshape.h"
 #include "graph/ops/softmax.h"
 #include "graph/ops/sum_rows.h"
 
@@ -31,7 +33,9 @@ bool is_softmax_loss(const Op& op) {
 // An op on whose result an epilogue may be applied before it is written.
 bool takes_epilogue(const Op& op) {
   return op.kind == &graph::conv2d_kind() || op.kind == &graph::conv2d_backward_data_kind() ||
-         op.kind == &graph::matmul_kind() || op.kind == &graph::elementwise_kind();
+         op.kind == &graph::matmul_kind() || op.kind == &graph::elementwise_kind() ||
+         op.kind == &graph::max_pool2d_backward_kind() ||
+         op.kind == &graph::average_pool2d_backward_kind();
 }
 
 // How far down its list of candidates an op's kernel stands.
@@ -124,6 +128,24 @@ void fuse_bias_gradients(Graph& graph) {
       graph.ops.erase(sum);
       --index;  // the next op stands in its place
     }
+  }
+}
+
+void move_views_behind_elementwise(Graph& graph) {
+  const Uses uses = find_uses(graph);
+  for (Op& consumer : graph.ops) {
+    if (consumer.kind != &graph::elementwise_kind() || consumer.inputs.size() != 1) continue;
+    const ValueId between = consumer.inputs[0];
+    const int writer = uses.writer[at(between)];
+    if (writer == Uses::kNone || uses.readers[at(between)].size() != 1 ||
+        graph.value(between).role != graph::ValueRole::kTemporary)
+      continue;
+    Op& view = graph.ops[static_cast<size_t>(writer)];
+    if (view.kind != &graph::reshape_kind()) continue;
+    graph.value(between).shape = graph.input(view, 0).shape;
+    std::swap(view.inputs, consumer.inputs);
+    std::swap(view.outputs, consumer.outputs);
+    std::swap(view, consumer);
   }
 }
 

@@ -78,6 +78,9 @@ class Implementation {
   virtual std::string_view name() const = 0;
   virtual Family family() const = 0;
 
+  // Whether it applies an op's epilogue. One that doesn't gets no op that has one.
+  virtual bool takes_epilogue() const { return false; }
+
   // Why it can't run this case, the epilogue included; nothing where it can. Layouts are not yet
   // decided when this is asked.
   virtual std::optional<std::string> refuse(const KernelCase&) const { return std::nullopt; }

@@ -36,6 +36,10 @@ Selection select(const KernelCase& kernel_case, ForcedFamily forced) {
           {implementation, fmt::format("only {} kernels are wanted", to_string(*forced))});
       continue;
     }
+    if (!kernel_case.op.epilogue.empty() && !implementation->takes_epilogue()) {
+      selection.refused.push_back({implementation, "it applies no epilogue"});
+      continue;
+    }
     if (std::optional<std::string> reason = implementation->refuse(kernel_case)) {
       selection.refused.push_back({implementation, *std::move(reason)});
       continue;

@@ -14,7 +14,7 @@
 namespace pronghorn {
 namespace {
 
-constexpr int64_t kMostThreads = 256;
+constexpr int kMostThreads = 256;
 
 // A thread's part of a loop's tasks, on a cache line of its own.
 struct alignas(64) Share {
@@ -24,7 +24,8 @@ struct alignas(64) Share {
 
 }  // namespace
 
-Parallel::Parallel(int threads) : threads_(threads == 0 ? available_cpus() : threads) {
+Parallel::Parallel(int threads)
+    : threads_(threads == 0 ? std::min(available_cpus(), kMostThreads) : threads) {
   if (threads < 0 || threads > kMostThreads) {
     throw ArgumentError("threads is " + std::to_string(threads) + "; use 1 to " +
                         std::to_string(kMostThreads) + ", or 0 for one per CPU");

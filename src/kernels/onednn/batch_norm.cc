@@ -91,7 +91,6 @@ class BatchNormInference final : public Implementation {
 
   std::optional<std::string> refuse(const KernelCase& kernel_case) const override {
     if (kernel_case.input(0).shape.rank() < 2) return "oneDNN normalizes rows or images";
-    if (!kernel_case.op.epilogue.empty()) return "oneDNN's normalization has no such epilogue";
     try {
       const Shape images = as_images(kernel_case.input(0).shape);
       std::string implementation;

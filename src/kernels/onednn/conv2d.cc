@@ -308,6 +308,7 @@ class Convolution : public Implementation {
 
   std::string_view name() const override { return name_; }
   Family family() const override { return Family::kOnednn; }
+  bool takes_epilogue() const override { return direction_ != Direction::kBackwardWeights; }
 
   std::optional<std::string> refuse(const KernelCase& kernel_case) const override {
     std::string reason;

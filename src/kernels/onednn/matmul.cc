@@ -167,6 +167,7 @@ class Matmul final : public Implementation {
  public:
   std::string_view name() const override { return "onednn.matmul"; }
   Family family() const override { return Family::kOnednn; }
+  bool takes_epilogue() const override { return true; }
 
   std::unique_ptr<Kernel> create(const KernelCase& kernel_case) const override {
     if (by_primitive(matmul_geometry(kernel_case.graph, kernel_case.op)))

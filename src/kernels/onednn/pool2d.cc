@@ -3,6 +3,7 @@
 #include "graph/ops/pool2d.h"
 #include "kernels/onednn/onednn.h"
 #include "kernels/onednn/primitive.h"
+#include "kernels/simd/epilogue.h"
 #include "platform/batch_slices.h"
 
 namespace pronghorn::kernels::onednn {
@@ -63,7 +64,8 @@ class PoolingKernel final : public Kernel {
   PoolingKernel(const KernelCase& kernel_case, Pooling pooling, Layout layout)
       : geometry_(pool2d_geometry(kernel_case.graph, kernel_case.op)),
         pooling_(pooling),
-        slices_(geometry_.batch) {
+        slices_(geometry_.batch),
+        epilogue_(kernel_case) {
     const int64_t last_rows = slices_.rows(slices_.count() - 1);
     std::vector<SlicedPrimitive::Variant> last;
     if (last_rows != slices_.rows(0))
@@ -102,19 +104,30 @@ class PoolingKernel final : public Kernel {
         break;
     }
     sliced_->bind(arguments, buffers.workspace);
+    output_ = buffers.output(0);
+    output_per_image_ = (is_backward(pooling_) ? src : dst) / floats / slices_.size();
+    epilogue_.bind(buffers);
   }
 
   void run(const RunContext& context) override {
     const OneThread one_thread;
-    context.parallel.for_each(slices_.count(),
-                              [&](int64_t slice, int thread) { sliced_->run(slice, thread); });
+    context.parallel.for_each(slices_.count(), [&](int64_t slice, int thread) {
+      sliced_->run(slice, thread);
+      if (epilogue_.empty()) return;
+      const int64_t begin = slices_.begin(slice) * output_per_image_;
+      epilogue_.apply(output_ + begin, output_ + begin, begin,
+                      slices_.rows(slice) * output_per_image_, context);
+    });
   }
 
  private:
   Pool2dGeometry geometry_;
   Pooling pooling_;
   BatchSlices slices_;
+  simd::Epilogue epilogue_;
   std::optional<SlicedPrimitive> sliced_;
+  float* output_ = nullptr;
+  int64_t output_per_image_ = 0;
 };
 
 class PoolingImplementation final : public Implementation {
@@ -123,11 +136,13 @@ class PoolingImplementation final : public Implementation {
 
   std::string_view name() const override { return name_; }
   Family family() const override { return Family::kOnednn; }
+  bool takes_epilogue() const override { return true; }
 
   std::optional<std::string> refuse(const KernelCase& kernel_case) const override {
     const Pool2dGeometry g = pool2d_geometry(kernel_case.graph, kernel_case.op);
     const graph::Pool2dWindow& w = g.window;
-    if (!kernel_case.op.epilogue.empty()) return "oneDNN's pooling has no epilogue";
+    if (!simd::Epilogue(kernel_case).any_layout())
+      return "its epilogue needs the plain layout, and pooling leaves images as they arrive";
     // oneDNN's index is one byte for windows of fewer than 255 elements.
     if (is_max(pooling_) && w.pool_h * w.pool_w >= 255)
       return "oneDNN's index has another width for windows of 255 elements and more";
@@ -143,11 +158,13 @@ class PoolingImplementation final : public Implementation {
     return "oneDNN has no optimized code for this shape on this machine";
   }
 
-  // Any layout will do: everything takes that of the images that arrive.
+  // Any layout will do: everything takes that of the images that arrive, or backward that of the
+  // index, which is the forward images'.
   OpLayouts layouts(const KernelCase& kernel_case,
                     std::span<const Layout> arriving) const override {
-    return {std::vector(kernel_case.op.inputs.size(), arriving[0]),
-            std::vector(kernel_case.op.outputs.size(), arriving[0])};
+    const Layout layout = arriving[pooling_ == Pooling::kMaxBackward ? 1 : 0];
+    return {std::vector(kernel_case.op.inputs.size(), layout),
+            std::vector(kernel_case.op.outputs.size(), layout)};
   }
 
   std::unique_ptr<Kernel> create(const KernelCase& kernel_case) const override {

@@ -13,6 +13,7 @@ namespace pronghorn::kernels::reference {
 class ReferenceImplementation : public Implementation {
  public:
   Family family() const override { return Family::kReference; }
+  bool takes_epilogue() const override { return true; }
   // `buffers` hold doubles where the op's values hold floats; its workspace is not used.
   virtual void run_in_double(const KernelCase& kernel_case, const Buffers& buffers,
                              const RunContext& context) const = 0;

@@ -39,11 +39,15 @@ class Elementwise final : public Implementation {
  public:
   std::string_view name() const override { return "simd.elementwise"; }
   Family family() const override { return Family::kSimd; }
+  bool takes_epilogue() const override { return true; }
 
   OpLayouts layouts(const KernelCase& kernel_case,
                     std::span<const graph::Layout> arriving) const override {
-    const graph::Layout layout =
-        Epilogue(kernel_case).any_layout() ? arriving[0] : graph::Layout::kPlain;
+    // A blocked operand stays as it is: it came from a convolution, and goes to one.
+    graph::Layout layout = graph::Layout::kPlain;
+    if (Epilogue(kernel_case).any_layout())
+      for (const graph::Layout arrives : arriving)
+        if (arrives != graph::Layout::kPlain) layout = arrives;
     return {std::vector(kernel_case.op.inputs.size(), layout), {layout}};
   }
 
