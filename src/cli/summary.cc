@@ -27,9 +27,15 @@ nlohmann::ordered_json describe(const Model& model) {
   json["output_shape"] = to_json(model.output_shape());
   json["parameters"] = model.count_params();
   json["multiply_accumulates"] = model.multiply_accumulates();
-  json["weights"] = nlohmann::ordered_json::array();
-  for (const NamedArray& weight : model.get_weights())
-    json["weights"].push_back({{"name", weight.name}, {"shape", to_json(weight.array.shape)}});
+  json["layers"] = nlohmann::ordered_json::array();
+  for (const SummaryRow& row : model.summary_rows()) {
+    json["layers"].push_back({{"name", row.name},
+                              {"type", row.type},
+                              {"output_shape", to_json(row.output_shape)},
+                              {"parameters", row.params},
+                              {"multiply_accumulates", row.multiply_accumulates},
+                              {"connected_to", row.connected_to}});
+  }
   return json;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -15,7 +16,8 @@ class TemporaryDirectory {
   TemporaryDirectory() {
     const auto* test = testing::UnitTest::GetInstance()->current_test_info();
     path_ = std::filesystem::path(testing::TempDir()) /
-            (std::string("pronghorn-") + test->test_suite_name() + "-" + test->name());
+            ("pronghorn-" + std::to_string(::getpid()) + "-" + test->test_suite_name() + "-" +
+             test->name());
     std::filesystem::remove_all(path_);
     std::filesystem::create_directories(path_);
   }
