@@ -220,6 +220,30 @@ TEST(Fit, ShufflesAnewEachEpochUnlessToldNotTo) {
   EXPECT_EQ(weights_after({2}, true), weights_after({1, 1}, true));
 }
 
+TEST(Fit, TheSecondEpochHasAnotherOrderThanTheFirst) {
+  const Dataset data = corners(64);
+  const auto weights_after_two_epochs = [&](bool begin_anew) {
+    Sequential model = small_model();
+    model.compile(config_with(0.1));
+    model.fit(data.x, data.y, silent(1));
+    // Plain SGD remembers nothing: only the order begins anew.
+    if (begin_anew) model.compile(config_with(0.1));
+    model.fit(data.x, data.y, silent(1));
+    return values_of(model);
+  };
+  EXPECT_NE(weights_after_two_epochs(true), weights_after_two_epochs(false));
+}
+
+TEST(Fit, DropoutDropsOthersInEachStep) {
+  const Dataset data = corners(30);
+  Sequential model = small_model(/*dropout=*/0.5);
+  model.compile(config_with(/*learning_rate=*/0));
+  FitOptions options = silent(2);
+  options.shuffle = false;
+  const std::vector<double> loss = model.fit(data.x, data.y, options).history.at("loss");
+  EXPECT_NE(loss[0], loss[1]);
+}
+
 TEST(Fit, TellsCallbacksWhatHappens) {
   const Dataset data = corners(40);
   Sequential model = small_model();
