@@ -40,9 +40,11 @@ struct TrainAndTest {
 };
 
 // The named data sets: "mnist-10k" (10,000 real MNIST digits, part of Pronghorn), "mnist" and
-// "fashion-mnist" (four idx files, plain or .gz, or mnist.npz, in `data_dir`; Fashion-MNIST also
-// from Debian's package dataset-fashion-mnist). Pixels are scaled to [0, 1]; labels are class
-// numbers. Throws ArgumentError for an unknown name, FileError for what is missing or broken.
+// "fashion-mnist" (four idx files, plain or .gz, or NAME.npz, in `data_dir` or `data_dir`/NAME;
+// Fashion-MNIST also from Debian's package dataset-fashion-mnist). Pixels are scaled to [0, 1];
+// labels are class numbers. Throws ArgumentError for an unknown name, FileError for what is missing
+// or broken. "mnist-10k" is found in $PRONGHORN_DATA, beside the installed program, where it was
+// installed, or in the source tree.
 TrainAndTest load_dataset(const std::string& name, const std::string& data_dir = "");
 
 struct DatasetInfo {

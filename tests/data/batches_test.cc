@@ -95,6 +95,10 @@ TEST(EpochOrder, DependsOnSeedAndEpochAlone) {
 TEST(EpochOrder, StaysTheSameForever) {
   EXPECT_THAT(shuffled(10, 0, 0), ElementsAre(2, 4, 0, 7, 3, 1, 8, 6, 9, 5));
   EXPECT_THAT(shuffled(10, 1234567890123, 3), ElementsAre(6, 1, 4, 9, 8, 2, 3, 5, 7, 0));
+  // Long enough that 2 draws are refused for fairness.
+  uint64_t hash = 0;
+  for (int64_t index : shuffled(200000, 1, 0)) hash = hash * 1000003 + static_cast<uint64_t>(index);
+  EXPECT_EQ(hash, 4717452571326784424u);
 }
 
 // All 24 orders of 4 samples as often: chi-square with 23 degrees of freedom is below 49.7 with

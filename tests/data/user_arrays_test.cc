@@ -41,6 +41,12 @@ TEST(LoadNpz, ReadsXAndYWithLabelsInAColumn) {
   EXPECT_EQ(sets.test.x.samples(), 0);
 }
 
+TEST(LoadNpz, CountsTheClassesOfBothParts) {
+  const TrainAndTest sets = load_npz(fixture("class_in_test_only.npz"));
+  EXPECT_EQ(sets.train.classes, 6);
+  EXPECT_EQ(sets.test.classes, 6);
+}
+
 TEST(LoadNpz, NamesTheArraysThatItNeeds) {
   EXPECT_THAT(message_of<FileError>([] { load_npz(fixture("wrong_names.npz")); }),
               HasSubstr("has the arrays [images, labels]; x_train, y_train"));

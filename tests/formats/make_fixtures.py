@@ -54,6 +54,9 @@ def write_all():
     np.savez(HERE / "keras_stored.npz", **keras)
     np.savez_compressed(HERE / "keras_deflated.npz", **keras)
     np.savez_compressed(HERE / "xy.npz", x=counting.astype("<f4"), y=np.array([[1], [4]], "i8"))
+    np.savez_compressed(HERE / "class_in_test_only.npz", x_train=counting.astype("<f4"),
+                        y_train=np.array([0, 1], "u1"), x_test=counting[:1].astype("<f4"),
+                        y_test=np.array([5], "u1"))
     np.savez_compressed(HERE / "wrong_names.npz", images=digits[:1], labels=np.array([1], "u1"))
 
     # bfloat16, which NumPy has not, goes in as bytes: 1.0 is 0x3f80, -2.5 is 0xc020.

@@ -21,10 +21,13 @@ namespace {
 size_t largest_allocation = 0;
 }  // namespace
 
-// Replaces the program's: remembers the largest request.
-void* operator new(size_t bytes) {
+// Replace the program's, together: remember the largest request.
+void* operator new(size_t bytes, const std::nothrow_t&) noexcept {
   largest_allocation = std::max(largest_allocation, bytes);
-  if (void* memory = std::malloc(bytes ? bytes : 1)) return memory;
+  return std::malloc(bytes ? bytes : 1);
+}
+void* operator new(size_t bytes) {
+  if (void* memory = operator new(bytes, std::nothrow)) return memory;
   throw std::bad_alloc();
 }
 void operator delete(void* memory) noexcept { std::free(memory); }
