@@ -27,6 +27,13 @@ ForcedFamily family_from_environment() {
   }
 }
 
+std::optional<std::string> why_not(const Implementation& implementation,
+                                   const KernelCase& kernel_case) {
+  if (!kernel_case.op.epilogue.empty() && !implementation.takes_epilogue())
+    return "it applies no epilogue";
+  return implementation.refuse(kernel_case);
+}
+
 Selection select(const KernelCase& kernel_case, ForcedFamily forced) {
   Selection selection;
   for (const Implementation* implementation : candidates(*kernel_case.op.kind)) {
@@ -36,11 +43,7 @@ Selection select(const KernelCase& kernel_case, ForcedFamily forced) {
           {implementation, fmt::format("only {} kernels are wanted", to_string(*forced))});
       continue;
     }
-    if (!kernel_case.op.epilogue.empty() && !implementation->takes_epilogue()) {
-      selection.refused.push_back({implementation, "it applies no epilogue"});
-      continue;
-    }
-    if (std::optional<std::string> reason = implementation->refuse(kernel_case)) {
+    if (std::optional<std::string> reason = why_not(*implementation, kernel_case)) {
       selection.refused.push_back({implementation, *std::move(reason)});
       continue;
     }

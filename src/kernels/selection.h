@@ -29,7 +29,11 @@ struct Selection {
   std::vector<Refusal> refused;
 };
 
-// A pure function of its arguments and of the machine's instruction set.
+// Why this implementation can't run the case; nothing where it can.
+std::optional<std::string> why_not(const Implementation& implementation,
+                                   const KernelCase& kernel_case);
+
+// The first candidate that can run the case. A pure function of its arguments and of the machine's instruction set.
 Selection select(const KernelCase& kernel_case, ForcedFamily forced);
 
 }  // namespace pronghorn::kernels

@@ -131,7 +131,7 @@ TEST_P(Candidates, StaysWithinTheErrorOfItsArithmeticOnAnyNumberOfThreads) {
   for (const graph::Op& op : filled.graph.ops) {
     if (op.kind->is_view() || !is_candidate(implementation, *op.kind)) continue;
     SCOPED_TRACE(op_name(filled, op));
-    if (const auto reason = implementation.refuse({filled.graph, op, 1})) {
+    if (const auto reason = why_not(implementation, {filled.graph, op, 1})) {
       refusals += fmt::format("{}: {}; ", op_name(filled, op), *reason);
       continue;
     }

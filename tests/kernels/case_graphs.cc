@@ -107,6 +107,8 @@ void make_pool2d(const Case& described, GraphMaker& maker) {
   const ValueId src = maker.uniform(src_shape, -1, 1);
   graph::average_pool2d(maker.builder(), src, window);
   maker.append_gradient(2, 1);
+  maker.set_epilogue(1, described.list("diff_src_stages"));
+  maker.set_epilogue(3, described.list("diff_src_stages"));
   graph::max_pool2d(maker.builder(), src, window);
 }
 
