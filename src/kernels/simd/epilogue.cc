@@ -110,8 +110,9 @@ inline void run_step(const Step& step, int64_t channels, const float* src, float
     case StageFunction::kMultiply:
       return map(src, operand, dst, count, [](V x, V o) HWY_ATTR { return hn::Mul(x, o); });
     case StageFunction::kRelu:
-      // In this order the maximum of a NaN is the NaN.
-      return map(src, dst, count, [=](V x) HWY_ATTR { return hn::Max(zero, x); });
+      // Not a maximum, which on some instruction sets is 0 for a NaN.
+      return map(src, dst, count,
+                 [=](V x) HWY_ATTR { return hn::IfThenZeroElse(hn::Lt(x, zero), x); });
     case StageFunction::kLeakyRelu:
       return map(src, dst, count, [=](V x) HWY_ATTR {
         return hn::IfThenElse(hn::Gt(x, zero), x, hn::Mul(alpha, x));

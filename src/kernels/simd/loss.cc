@@ -42,8 +42,8 @@ constexpr float kLowest = static_cast<float>(graph::kProbabilityEpsilon);
 constexpr float kHighest = static_cast<float>(1 - graph::kProbabilityEpsilon);
 
 HWY_INLINE V clip(V p) {
-  // In this order a NaN stays one.
-  return hn::Min(hn::Set(D(), kHighest), hn::Max(hn::Set(D(), kLowest), p));
+  const V clipped = hn::Min(hn::Set(D(), kHighest), hn::Max(hn::Set(D(), kLowest), p));
+  return hn::IfThenElse(hn::IsNaN(p), p, clipped);
 }
 HWY_INLINE auto is_inside(V p) {
   return hn::And(hn::Ge(p, hn::Set(D(), kLowest)), hn::Le(p, hn::Set(D(), kHighest)));

@@ -1,0 +1,96 @@
+// The vectorized kernels on every instruction set that this CPU has: candidates_test.cc runs them
+// on the best one only.
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "graph/ops/elementwise.h"
+#include "kernels/candidates.h"
+#include "kernels/case_graphs.h"
+#include "kernels/error_bounds.h"
+#include "kernels/simd_targets.h"
+#include "kernels/single_op.h"
+
+namespace pronghorn::test {
+namespace {
+
+class SimdTargets : public OnEachTarget {};
+
+void expect_within_bounds(const FilledGraph& filled, const graph::Op& op,
+                          const std::vector<Tensor>& expected, const std::vector<Tensor>& actual) {
+  const std::vector<Tensor> bounds = error_bounds(filled, op, expected, false);
+  for (size_t i = 0; i < expected.size(); ++i)
+    for (size_t e = 0; e < expected[i].size(); ++e)
+      ASSERT_LE(std::abs(actual[i][e] - expected[i][e]), bounds[i][e])
+          << fmt::format("output {}, element {}", i, e);
+}
+
+// Calls check(filled, op, candidate) for all ops of these files' cases and the vectorized kernels
+// that run them; returns how often.
+template <class Check>
+int for_each_kernel(const std::vector<std::string>& files, Check check) {
+  int checked = 0;
+  for (const std::string& file : files) {
+    for (const Case& described : read_cases(file)) {
+      const FilledGraph filled = make_graph(described);
+      for (const graph::Op& op : filled.graph.ops) {
+        for (const kernels::Implementation* candidate : kernels::candidates(*op.kind)) {
+          if (candidate->family() != kernels::Family::kSimd ||
+              candidate->refuse({filled.graph, op, 1}))
+            continue;
+          SCOPED_TRACE(fmt::format("{} on {}/{}", candidate->name(), file, described.name));
+          check(filled, op, *candidate);
+          if (testing::Test::HasFatalFailure()) return checked;
+          ++checked;
+        }
+      }
+    }
+  }
+  return checked;
+}
+
+TEST_P(SimdTargets, AllKernelsStayWithinTheErrorOfTheirArithmetic) {
+  std::vector<std::string> files = case_files();
+  // Those two have no vectorized kernels of our own, and take the most time.
+  std::erase(files, "conv2d");
+  std::erase(files, "matmul");
+  const int checked = for_each_kernel(files, [](const FilledGraph& filled, const graph::Op& op,
+                                                const kernels::Implementation& candidate) {
+    expect_within_bounds(filled, op, run_op_in_double(filled, op), run_op(filled, op, candidate));
+  });
+  EXPECT_GT(checked, 200);
+}
+
+TEST_P(SimdTargets, SumsAndBatchNormalizationTakeImagesInBlockedLayouts) {
+  for (const auto& [layout, block] :
+       {std::pair{graph::Layout::kBlocked8, 8}, {graph::Layout::kBlocked16, 16}}) {
+    int blocked_ops = 0;
+    for_each_kernel({"sum_rows", "batch_norm"}, [&](const FilledGraph& filled, const graph::Op& op,
+                                                    const kernels::Implementation& candidate) {
+      const Shape& images = filled.graph.input(op, 0).shape;
+      if (images.rank() != 4 || images.back() % block != 0 || op.kind == &graph::elementwise_kind())
+        return;
+      FilledGraph blocked = filled;
+      for (graph::ValueId id : op.inputs)
+        if (blocked.graph.value(id).shape == images) blocked.graph.value(id).layout = layout;
+      const std::vector<graph::Layout> arriving(op.inputs.size(), layout);
+      ASSERT_EQ(candidate.layouts({filled.graph, op, 1}, arriving).inputs[0], layout);
+      const std::vector<Tensor> expected = run_op_in_double(filled, op);
+      const std::vector<Tensor> actual = run_op(blocked, op, candidate);
+      expect_within_bounds(filled, op, expected, actual);
+      EXPECT_EQ(actual, run_op(blocked, op, candidate, {.threads = 3}));
+      ++blocked_ops;
+    });
+    EXPECT_GT(blocked_ops, 2) << to_string(layout);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Targets, SimdTargets, testing::ValuesIn(simd_targets()), target_name);
+
+}  // namespace
+}  // namespace pronghorn::test
