@@ -13,6 +13,7 @@
 #include "kernels/candidates.h"
 #include "kernels/case_graphs.h"
 #include "kernels/error_bounds.h"
+#include "kernels/selection.h"
 #include "kernels/simd_targets.h"
 #include "kernels/single_op.h"
 
@@ -41,7 +42,7 @@ int for_each_kernel(const std::vector<std::string>& files, Check check) {
       for (const graph::Op& op : filled.graph.ops) {
         for (const kernels::Implementation* candidate : kernels::candidates(*op.kind)) {
           if (candidate->family() != kernels::Family::kSimd ||
-              candidate->refuse({filled.graph, op, 1}))
+              kernels::why_not(*candidate, {filled.graph, op, 1}))
             continue;
           SCOPED_TRACE(fmt::format("{} on {}/{}", candidate->name(), file, described.name));
           check(filled, op, *candidate);

@@ -206,6 +206,7 @@ HWY_AFTER_NAMESPACE();
 #include <memory>
 
 #include "kernels/simd/dispatch.h"
+#include "kernels/simd/epilogue.h"
 
 namespace pronghorn::kernels::simd {
 namespace {
@@ -231,12 +232,14 @@ class Pool final : public Kernel {
  public:
   explicit Pool(const KernelCase& kernel_case)
       : g_(graph::pool2d_geometry(kernel_case.graph, kernel_case.op)),
-        index_bytes_(index_bytes(kernel_case)) {
+        index_bytes_(index_bytes(kernel_case)),
+        stages_(kernel_case) {
     choose_target();
     pool_row_ = HWY_DYNAMIC_DISPATCH(choose_pool_row)(index_bytes_);
   }
 
   void bind(const Buffers& buffers) override {
+    stages_.bind(buffers);
     src_ = buffers.input(0);
     dst_ = buffers.output(0);
     index_ = index_bytes_ == 0 ? nullptr : buffers.outputs[1];
@@ -249,8 +252,10 @@ class Pool final : public Kernel {
     context.parallel.for_ranges(g_.batch * g_.out_height, grain, [&](int64_t first, int64_t last) {
       for (int64_t row = first; row < last; ++row) {
         const int64_t image = row / g_.out_height;
-        pool_row_(g_, row % g_.out_height, src_ + image * g_.height * g_.width * g_.channels,
-                  dst_ + row * row_elements, index_ + row * row_elements * index_bytes_);
+        float* dst = dst_ + row * row_elements;
+        pool_row_(g_, row % g_.out_height, src_ + image * g_.height * g_.width * g_.channels, dst,
+                  index_ + row * row_elements * index_bytes_);
+        if (!stages_.empty()) stages_.apply(dst, dst, row * row_elements, row_elements, context);
       }
     });
   }
@@ -258,6 +263,7 @@ class Pool final : public Kernel {
  private:
   graph::Pool2dGeometry g_;
   int64_t index_bytes_;
+  Epilogue stages_;
   PoolRow pool_row_;
   const float* src_ = nullptr;
   float* dst_ = nullptr;
@@ -268,12 +274,14 @@ class PoolBackward final : public Kernel {
  public:
   explicit PoolBackward(const KernelCase& kernel_case)
       : g_(graph::pool2d_geometry(kernel_case.graph, kernel_case.op)),
-        index_bytes_(index_bytes(kernel_case)) {
+        index_bytes_(index_bytes(kernel_case)),
+        stages_(kernel_case) {
     choose_target();
     pool_image_ = HWY_DYNAMIC_DISPATCH(choose_pool_backward)(index_bytes_);
   }
 
   void bind(const Buffers& buffers) override {
+    stages_.bind(buffers);
     diff_dst_ = buffers.input(0);
     diff_src_ = buffers.output(0);
     index_ = index_bytes_ == 0 ? nullptr : buffers.inputs[1];
@@ -287,12 +295,15 @@ class PoolBackward final : public Kernel {
       std::fill(diff_src, diff_src + src_elements, 0.0f);
       pool_image_(g_, diff_dst_ + image * dst_elements,
                   index_ + image * dst_elements * index_bytes_, diff_src);
+      if (!stages_.empty())
+        stages_.apply(diff_src, diff_src, image * src_elements, src_elements, context);
     });
   }
 
  private:
   graph::Pool2dGeometry g_;
   int64_t index_bytes_;
+  Epilogue stages_;
   PoolBackwardImage pool_image_;
   const float* diff_dst_ = nullptr;
   float* diff_src_ = nullptr;
@@ -305,6 +316,7 @@ class PoolImplementation final : public Implementation {
   explicit PoolImplementation(std::string_view name) : name_(name) {}
   std::string_view name() const override { return name_; }
   Family family() const override { return Family::kSimd; }
+  bool takes_epilogue() const override { return true; }
   std::unique_ptr<Kernel> create(const KernelCase& kernel_case) const override {
     return std::make_unique<KernelType>(kernel_case);
   }
