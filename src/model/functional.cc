@@ -63,6 +63,17 @@ class Walk {
   std::unordered_map<const Layer*, size_t> layer_numbers_;
 };
 
+// Whether a layer may be number `number` of a Sequential model.
+void check_follows(const Layer& layer, int number, bool known) {
+  if (number > 0 && layer.class_name() == "InputLayer")
+    throw ArgumentError(
+        fmt::format("{}: a Sequential model has one Input, before its layers", layer.label()));
+  if (known)
+    throw ArgumentError(fmt::format(
+        "{} is in the Sequential model already; use a functional model to share a layer",
+        layer.label()));
+}
+
 }  // namespace
 
 SymbolicTensor call(const std::shared_ptr<Layer>& layer, std::vector<SymbolicTensor> inputs) {
@@ -115,28 +126,34 @@ std::unique_ptr<Model> functional_model(const std::vector<SymbolicTensor>& input
   return model;
 }
 
-std::unique_ptr<Model> sequential_model(const Shape& input_shape, std::string name) {
+std::unique_ptr<Model> sequential_model(const std::vector<std::shared_ptr<Layer>>& layers,
+                                        std::string name) {
   auto model = std::make_unique<Model>();
   model->name = name.empty() ? "sequential" : std::move(name);
   model->sequential = true;
-  model->nodes.push_back({make_input(input_shape, "")->layer, {}, input_shape});
-  model->inputs = model->outputs = {0};
+  std::set<const Layer*> seen;
+  for (const std::shared_ptr<Layer>& layer : layers) {
+    const int number = static_cast<int>(model->nodes.size());
+    check_follows(*layer, number, !seen.insert(layer.get()).second);
+    model->nodes.push_back({layer, number == 0 ? std::vector<int>{} : std::vector{number - 1}, {}});
+  }
+  // Named first, so that an error about a shape can name the layer.
   assign_names(*model);
+  for (size_t i = 0; i < layers.size(); ++i)
+    model->nodes[i].shape =
+        i == 0 ? layers[0]->call({}) : layers[i]->call({&model->nodes[i - 1].shape, 1});
+  model->inputs = {0};
+  model->outputs = {static_cast<int>(layers.size()) - 1};
   return model;
 }
 
 void append(Model& model, const std::shared_ptr<Layer>& layer) {
-  if (layer->class_name() == "InputLayer")
-    throw ArgumentError("a Sequential model has one Input, before its layers");
-  for (const Model::Node& node : model.nodes)
-    if (node.layer == layer)
-      throw ArgumentError(fmt::format(
-          "{} is in the Sequential model already; use a functional model to share a layer",
-          layer->label()));
+  const bool known = std::any_of(model.nodes.begin(), model.nodes.end(),
+                                 [&](const Model::Node& node) { return node.layer == layer; });
+  check_follows(*layer, static_cast<int>(model.nodes.size()), known);
   const int last = model.outputs[0];
   model.nodes.push_back({layer, {last}, {}});
   try {
-    // Named first, so that an error about its shape can name it.
     assign_names(model);
     model.nodes.back().shape = layer->call({&model.nodes[static_cast<size_t>(last)].shape, 1});
   } catch (...) {

@@ -32,8 +32,10 @@ std::unique_ptr<Model> functional_model(const std::vector<SymbolicTensor>& input
                                         const std::vector<SymbolicTensor>& outputs,
                                         std::string name);
 
-// A model that is its input so far, and a layer appended to it.
-std::unique_ptr<Model> sequential_model(const Shape& input_shape, std::string name);
+// Layers called each on the one before; the first is the InputLayer.
+std::unique_ptr<Model> sequential_model(const std::vector<std::shared_ptr<Layer>>& layers,
+                                        std::string name);
+// Leaves the model as it was where it throws.
 void append(Model& model, const std::shared_ptr<Layer>& layer);
 
 // Names the layers that have none as Keras does after clear_session: the class in snake case,

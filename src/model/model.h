@@ -34,6 +34,8 @@ class Model {
   // The compile_config of the file that the model was read from
   // (compile_config_from_json in model/compile_config.h).
   std::optional<CompileConfig> file_config;
+  // The same as it stood there, to be written back; empty where there was none.
+  std::string file_config_json;
 
   // Each layer once, in the order of its first call.
   std::vector<Layer*> layers() const;

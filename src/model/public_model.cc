@@ -20,6 +20,13 @@ std::vector<model::SymbolicTensor> nodes_of(const std::vector<KerasTensor>& tens
   return nodes;
 }
 
+std::vector<std::shared_ptr<model::Layer>> layers_of(const Shape& input_shape,
+                                                     const std::vector<Layer>& layers) {
+  std::vector<std::shared_ptr<model::Layer>> all = {model::make_input(input_shape, "")->layer};
+  for (const Layer& layer : layers) all.push_back(layer.layer());
+  return all;
+}
+
 const Shape& only_shape(const model::Model& model, const std::vector<int>& nodes,
                         const char* which) {
   if (nodes.size() != 1)
@@ -53,6 +60,8 @@ int64_t Model::count_params() const { return model_->count_params(); }
 int64_t Model::multiply_accumulates() const {
   return model::forward_cost(*model_).total.multiply_accumulates;
 }
+
+const std::optional<CompileConfig>& Model::file_config() const { return model_->file_config; }
 
 void Model::initialize(uint64_t seed) { model_->initialize(seed); }
 
@@ -99,9 +108,7 @@ void Model::set_weights(const std::vector<NamedArray>& arrays) {
 }
 
 Sequential::Sequential(const Shape& input_shape, const std::vector<Layer>& layers, std::string name)
-    : Model(model::sequential_model(input_shape, std::move(name))) {
-  for (const Layer& layer : layers) add(layer);
-}
+    : Model(model::sequential_model(layers_of(input_shape, layers), std::move(name))) {}
 
 void Sequential::add(const Layer& layer) {
   model::append(*model_, layer.layer());

@@ -1,0 +1,448 @@
+#include "formats/keras_config.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <span>
+#include <vector>
+
+#include "model/compile_config.h"
+#include "model/functional.h"
+#include "model/json_text.h"
+#include "model/layer_registry.h"
+#include "pronghorn/error.h"
+
+namespace pronghorn::formats {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using model::excerpt;
+using model::SymbolicTensor;
+
+// Keras nests some ten deep; the JSON library recurses when it writes.
+constexpr int kDeepest = 100;
+// Of layers and of their calls. Walks over models recurse.
+constexpr size_t kMostCalls = 4096;
+
+void check_depth(std::string_view text) {
+  int depth = 0;
+  bool in_string = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      if (c == '"') in_string = false;
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '{' || c == '[') {
+      if (++depth > kDeepest)
+        throw FileError(fmt::format("the JSON is nested more than {} deep", kDeepest));
+    } else if (c == '}' || c == ']') {
+      --depth;
+    }
+  }
+}
+
+Json parse(std::string_view text) {
+  check_depth(text);
+  try {
+    return Json::parse(text);
+  } catch (const Json::parse_error& error) {
+    // The library's message says the place in bytes or in its own words; ours is like a compiler's.
+    const std::string_view before = text.substr(0, std::max<size_t>(error.byte, 1) - 1);
+    const auto line = 1 + std::count(before.begin(), before.end(), '\n');
+    const size_t column = before.size() - (before.rfind('\n') + 1) + 1;
+    std::string_view what = error.what();
+    if (const size_t at = what.rfind("; last read"); at != std::string_view::npos)
+      what = what.substr(0, at);
+    if (const size_t at = what.find(" - "); at != std::string_view::npos)
+      what = what.substr(at + 3);
+    throw FileError(fmt::format("line {}, column {}: no valid JSON: {}", line, column, what));
+  }
+}
+
+// A place in the file, for messages: "config.layers[3]".
+struct Place {
+  const Json& json;
+  std::string path;
+
+  [[noreturn]] void fail(std::string_view what) const {
+    throw FileError(fmt::format("{}: {}", path.empty() ? "the JSON" : path, what));
+  }
+  const Json* find(const char* key) const {
+    const auto found = json.is_object() ? json.find(key) : json.end();
+    return !json.is_object() || found == json.end() || found->is_null() ? nullptr : &*found;
+  }
+  Place member(const char* key) const {
+    if (!json.is_object()) fail(fmt::format("is {}, not an object", excerpt(json)));
+    const Json* found = find(key);
+    if (found == nullptr) fail(fmt::format("has no key '{}'", key));
+    return {*found, path.empty() ? key : fmt::format("{}.{}", path, key)};
+  }
+  Place entry(size_t index) const { return {json[index], fmt::format("{}[{}]", path, index)}; }
+  const Place& array() const {
+    if (!json.is_array()) fail(fmt::format("is {}, not a list", excerpt(json)));
+    return *this;
+  }
+  std::string text() const {
+    if (!json.is_string()) fail(fmt::format("is {}, not a string", excerpt(json)));
+    return json.get<std::string>();
+  }
+};
+
+std::shared_ptr<model::Layer> read_layer(const Place& place) {
+  const std::string class_name = place.member("class_name").text();
+  if (class_name == "Sequential" || class_name == "Functional" || class_name == "Model")
+    throw UnsupportedError(fmt::format(
+        "{} is a model inside of a model, which Pronghorn does not support", place.path));
+  const Json* registered = place.find("registered_name");
+  const Json* module = place.find("module");
+  // A class of a user's own; only its code knows what it does.
+  if (module != nullptr && module->is_string() && registered != nullptr &&
+      registered->is_string() && !module->get_ref<const std::string&>().starts_with("keras"))
+    throw UnsupportedError(
+        fmt::format("{} is a layer of the module {}; Pronghorn has Keras's own layers only",
+                    place.path, excerpt(*module)));
+  return model::layer_from_config(class_name, place.member("config").json);
+}
+
+// A model that was never built says its input shape nowhere; one without InputLayer, in several
+// ways over the versions.
+std::shared_ptr<model::Layer> implied_input(const Place& config, const Place& layers) {
+  const Json* shape = config.find("build_input_shape");
+  if (shape == nullptr && !layers.json.empty()) {
+    const Place first = layers.entry(0).member("config");
+    shape = first.find("batch_shape");
+    if (shape == nullptr) shape = first.find("batch_input_shape");
+  }
+  if (shape == nullptr)
+    throw ShapeError(
+        "the model was never built: it has no input shape; begin it with keras.Input(shape)");
+  return model::layer_from_config("InputLayer", {{"batch_shape", *shape}});
+}
+
+std::unique_ptr<model::Model> read_sequential(const Place& config) {
+  const Place layers = config.member("layers").array();
+  if (layers.json.size() > kMostCalls)
+    layers.fail(
+        fmt::format("has {} layers; Pronghorn takes at most {}", layers.json.size(), kMostCalls));
+  std::vector<std::shared_ptr<model::Layer>> read;
+  for (size_t i = 0; i < layers.json.size(); ++i) read.push_back(read_layer(layers.entry(i)));
+  if (read.empty() || read[0]->class_name() != "InputLayer")
+    read.insert(read.begin(), implied_input(config, layers));
+  const Json* name = config.find("name");
+  return model::sequential_model(read, name == nullptr ? "" : config.member("name").text());
+}
+
+// Where a layer's input comes from: [layer, call, tensor].
+struct Source {
+  std::string layer;
+  size_t call;
+};
+
+bool is_source(const Json& json) {
+  return json.is_array() && json.size() == 3 && json[0].is_string() && json[1].is_number_integer();
+}
+
+Source read_source(const Place& place) {
+  const Json& json = place.json;
+  if (!is_source(json) || json[1] < 0 || json[1] > kMostCalls)
+    place.fail(fmt::format("is {}; it must be [layer, call, tensor]", excerpt(json)));
+  if (json[2] != 0) place.fail(fmt::format("is {}; layers have one output", excerpt(json)));
+  return {json[0].get<std::string>(), json[1].get<size_t>()};
+}
+
+// One source, or a list or dictionary of them, in any nesting: Keras 3's versions differ.
+void read_sources(const Place& place, std::vector<Source>& sources) {
+  if (!is_source(place.json) && place.json.is_array()) {
+    for (size_t i = 0; i < place.json.size(); ++i) read_sources(place.entry(i), sources);
+  } else if (place.json.is_object()) {
+    for (const auto& [key, value] : place.json.items())
+      read_sources({value, fmt::format("{}.{}", place.path, key)}, sources);
+  } else {
+    sources.push_back(read_source(place));
+  }
+}
+
+// The tensors among a call's arguments: one, or a list of them.
+void read_arguments(const Place& place, std::vector<Source>& sources) {
+  if (place.json.is_array()) {
+    for (size_t i = 0; i < place.json.size(); ++i) read_arguments(place.entry(i), sources);
+    return;
+  }
+  const Json* class_name = place.find("class_name");
+  if (class_name == nullptr || *class_name != "__keras_tensor__")
+    throw UnsupportedError(fmt::format("{} is {}; Pronghorn calls layers on tensors only",
+                                       place.path, excerpt(place.json)));
+  sources.push_back(read_source(place.member("config").member("keras_history")));
+}
+
+struct FunctionalLayer {
+  std::shared_ptr<model::Layer> layer;
+  std::vector<std::vector<Source>> calls;  // the inputs of each
+  std::vector<SymbolicTensor> outputs;     // of the calls made so far
+};
+
+class FunctionalReader {
+ public:
+  explicit FunctionalReader(const Place& config) : config_(config) {}
+
+  std::unique_ptr<model::Model> read() {
+    const Place layers = config_.member("layers").array();
+    for (size_t i = 0; i < layers.json.size(); ++i) read_entry(layers.entry(i));
+    call_all();
+    const Json* name = config_.find("name");
+    return model::functional_model(tensors("input_layers"), tensors("output_layers"),
+                                   name == nullptr ? "" : config_.member("name").text());
+  }
+
+ private:
+  void read_entry(const Place& place) {
+    FunctionalLayer entry;
+    entry.layer = read_layer(place);
+    // Calls refer to it by this name.
+    const std::string name = place.find("name") != nullptr
+                                 ? place.member("name").text()
+                                 : place.member("config").member("name").text();
+    if (entry.layer->name().empty()) entry.layer->set_name(name);
+    if (entry.layer->class_name() == "InputLayer") {
+      entry.calls.emplace_back();
+    } else {
+      const Place nodes = place.member("inbound_nodes").array();
+      for (size_t i = 0; i < nodes.json.size(); ++i)
+        entry.calls.push_back(read_call(nodes.entry(i)));
+    }
+    calls_ += entry.calls.size() + 1;
+    if (calls_ > 2 * kMostCalls)
+      config_.fail(fmt::format("has more than {} layers and calls of them", 2 * kMostCalls));
+    if (!index_.emplace(name, layers_.size()).second)
+      place.fail(fmt::format("two layers are called '{}'; names within a model must differ", name));
+    layers_.push_back(std::move(entry));
+  }
+
+  static std::vector<Source> read_call(const Place& place) {
+    if (place.json.is_array())
+      throw UnsupportedError(fmt::format(
+          "{}: these calls are in Keras 2's form; load the model with Keras and save it "
+          "with Keras 3's model.to_json()",
+          place.path));
+    std::vector<Source> sources;
+    const Place arguments = place.member("args").array();
+    for (size_t i = 0; i < arguments.json.size(); ++i) read_arguments(arguments.entry(i), sources);
+    if (sources.empty()) arguments.fail("holds no tensor");
+    if (place.find("kwargs") == nullptr) return sources;
+    for (const auto& [key, value] : place.member("kwargs").json.items())
+      if (!value.is_null())
+        throw UnsupportedError(
+            fmt::format("{}.kwargs: argument '{}' is {}; Pronghorn does not support it", place.path,
+                        key, excerpt(value)));
+    return sources;
+  }
+
+  const FunctionalLayer& find(const Source& source) const {
+    const auto found = index_.find(source.layer);
+    if (found == index_.end())
+      config_.fail(fmt::format("refers to a layer '{}', which is not there", source.layer));
+    const FunctionalLayer& entry = layers_[found->second];
+    if (source.call >= entry.calls.size())
+      config_.fail(fmt::format("refers to call {} of layer '{}', which is called {} times",
+                               source.call, source.layer, entry.calls.size()));
+    return entry;
+  }
+
+  // A layer may stand before those that it is called on (a shared one does), so rounds are made
+  // until all calls are done.
+  void call_all() {
+    for (bool progress = true, done = false; !done;) {
+      if (!progress) config_.fail("some layers are called on each other's outputs in a circle");
+      progress = false;
+      done = true;
+      for (FunctionalLayer& entry : layers_) {
+        while (entry.outputs.size() < entry.calls.size() && call_next(entry)) progress = true;
+        done = done && entry.outputs.size() == entry.calls.size();
+      }
+    }
+  }
+
+  bool call_next(FunctionalLayer& entry) {
+    std::vector<SymbolicTensor> inputs;
+    for (const Source& source : entry.calls[entry.outputs.size()]) {
+      const FunctionalLayer& from = find(source);
+      if (source.call >= from.outputs.size()) return false;
+      inputs.push_back(from.outputs[source.call]);
+    }
+    entry.outputs.push_back(model::call(entry.layer, std::move(inputs)));
+    return true;
+  }
+
+  std::vector<SymbolicTensor> tensors(const char* key) const {
+    std::vector<Source> sources;
+    read_sources(config_.member(key), sources);
+    std::vector<SymbolicTensor> tensors;
+    for (const Source& source : sources) tensors.push_back(find(source).outputs[source.call]);
+    return tensors;
+  }
+
+  Place config_;
+  std::vector<FunctionalLayer> layers_;
+  std::map<std::string, size_t, std::less<>> index_;
+  size_t calls_ = 0;
+};
+
+// Writing.
+
+Json batch_shape(const Shape& shape) {
+  Json json = Json::array({nullptr});
+  for (int64_t extent : shape.extents()) json.push_back(extent);
+  return json;
+}
+
+// Keras writes what a layer was built for where its class has weights or checks its inputs.
+bool has_build_config(const model::Layer& layer) {
+  static const std::set<std::string_view> kClasses = {
+      "Add", "BatchNormalization", "Concatenate", "Conv2D", "Dense", "Flatten"};
+  return layer.built() && kClasses.contains(layer.class_name());
+}
+
+Json write_layer(const model::Layer& layer) {
+  Json json = {{"module", "keras.layers"},
+               {"class_name", layer.class_name()},
+               {"config", model::full_config(layer)},
+               {"registered_name", nullptr}};
+  if (has_build_config(layer)) {
+    const std::span<const Shape> shapes = layer.built_for();
+    Json input_shape = batch_shape(shapes[0]);
+    const bool merges = layer.class_name() == "Add" || layer.class_name() == "Concatenate";
+    if (merges) {
+      input_shape = Json::array();
+      for (const Shape& shape : shapes) input_shape.push_back(batch_shape(shape));
+    }
+    json["build_config"]["input_shape"] = input_shape;
+  }
+  return json;
+}
+
+Json write_sequential(const model::Model& model) {
+  Json layers = Json::array();
+  for (const model::Layer* layer : model.layers()) layers.push_back(write_layer(*layer));
+  const Json input_shape = batch_shape(model.nodes[0].shape);
+  return {{"module", "keras"},
+          {"class_name", "Sequential"},
+          {"config",
+           {{"name", model.name},
+            {"trainable", true},
+            {"dtype",
+             {{"module", "keras"},
+              {"class_name", "DTypePolicy"},
+              {"config", {{"name", "float32"}}},
+              {"registered_name", nullptr}}},
+            {"layers", layers},
+            {"build_input_shape", input_shape}}},
+          {"registered_name", nullptr},
+          {"build_config", {{"input_shape", input_shape}}}};
+}
+
+class FunctionalWriter {
+ public:
+  explicit FunctionalWriter(const model::Model& model) : model_(model) {
+    std::map<const model::Layer*, int> calls;
+    for (const model::Model::Node& node : model.nodes)
+      call_numbers_.push_back(calls[node.layer.get()]++);
+  }
+
+  Json write() const {
+    Json layers = Json::array();
+    for (const model::Layer* layer : model_.layers()) {
+      Json json = write_layer(*layer);
+      json["name"] = layer->name();
+      json["inbound_nodes"] = Json::array();
+      for (const model::Model::Node& node : model_.nodes)
+        if (node.layer.get() == layer && !node.inputs.empty())
+          json["inbound_nodes"].push_back(write_call(node));
+      layers.push_back(std::move(json));
+    }
+    return {{"module", "keras.src.models.functional"},
+            {"class_name", "Functional"},
+            {"config",
+             {{"name", model_.name},
+              {"trainable", true},
+              {"layers", layers},
+              {"input_layers", sources(model_.inputs)},
+              {"output_layers", sources(model_.outputs)}}},
+            {"registered_name", "Functional"},
+            {"build_config", {{"input_shape", nullptr}}}};
+  }
+
+ private:
+  Json source(int node) const {
+    const auto index = static_cast<size_t>(node);
+    return Json::array({model_.nodes[index].layer->name(), call_numbers_[index], 0});
+  }
+
+  Json sources(const std::vector<int>& nodes) const {
+    if (nodes.size() == 1) return source(nodes[0]);
+    Json json = Json::array();
+    for (int node : nodes) json.push_back(source(node));
+    return json;
+  }
+
+  Json write_call(const model::Model::Node& node) const {
+    Json tensors = Json::array();
+    for (int input : node.inputs)
+      tensors.push_back({{"class_name", "__keras_tensor__"},
+                         {"config",
+                          {{"shape", batch_shape(model_.nodes[static_cast<size_t>(input)].shape)},
+                           {"dtype", "float32"},
+                           {"keras_history", source(input)}}}});
+    const std::string_view class_name = node.layer->class_name();
+    // Merging layers take a list.
+    const bool merges = class_name == "Add" || class_name == "Concatenate";
+    Json json = Json::object();
+    json["args"] = merges ? Json::array({tensors}) : tensors;
+    json["kwargs"] = Json::object();
+    if (class_name == "BatchNormalization") json["kwargs"]["mask"] = nullptr;
+    return json;
+  }
+
+  const model::Model& model_;
+  std::vector<int> call_numbers_;
+};
+
+}  // namespace
+
+std::unique_ptr<model::Model> read_keras_config(std::string_view text) {
+  const Json json = parse(text);
+  const Place root{json, ""};
+  const std::string class_name = root.member("class_name").text();
+  const Place config = root.member("config");
+  if (class_name == "Sequential" ? config.json.is_array() : class_name == "Model")
+    throw UnsupportedError(
+        "this is Keras 2's JSON; load the model with Keras and save it with Keras 3's "
+        "model.to_json()");
+  std::unique_ptr<model::Model> model;
+  if (class_name == "Sequential")
+    model = read_sequential(config);
+  else if (class_name == "Functional")
+    model = FunctionalReader(config).read();
+  else
+    throw UnsupportedError(
+        fmt::format("the model's class is {}; Pronghorn reads Sequential and Functional models",
+                    excerpt(class_name)));
+  if (const Json* compile_config = root.find("compile_config")) {
+    model->file_config = model::compile_config_from_json(*compile_config);
+    model->file_config_json = compile_config->dump(-1, ' ', false, Json::error_handler_t::replace);
+  }
+  return model;
+}
+
+std::string write_keras_config(const model::Model& model) {
+  Json json = model.sequential ? write_sequential(model) : FunctionalWriter(model).write();
+  if (!model.file_config_json.empty()) json["compile_config"] = Json::parse(model.file_config_json);
+  // A name that is no UTF-8 is no reason to fail.
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace pronghorn::formats

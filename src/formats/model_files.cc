@@ -1,0 +1,85 @@
+// Models of the zoo and of files, and JSON: the functions of include/pronghorn/model.h for them.
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/file.h"
+#include "formats/keras_config.h"
+#include "formats/zoo.h"
+#include "pronghorn/error.h"
+#include "pronghorn/model.h"
+
+namespace pronghorn {
+namespace {
+
+// The largest that Keras's JSON is likely to be is a few megabytes.
+constexpr uint64_t kMaxModelBytes = uint64_t{64} << 20;
+
+// The embedded text, or none.
+std::string_view zoo_text(std::string_view file) {
+  for (const formats::ZooFile& entry : formats::zoo_files())
+    if (entry.name == file) return entry.text;
+  return {};
+}
+
+// Calls `read`, and puts the file's path before the message of what it throws.
+template <class Read>
+Model with_path(const std::string& path, Read&& read) {
+  const auto message = [&](const Error& error) {
+    return fmt::format("{}: {}", path, error.what());
+  };
+  try {
+    return read();
+  } catch (const FileError& error) {
+    throw FileError(message(error));
+  } catch (const ArgumentError& error) {
+    throw ArgumentError(message(error));
+  } catch (const ShapeError& error) {
+    throw ShapeError(message(error));
+  } catch (const UnsupportedError& error) {
+    throw UnsupportedError(message(error));
+  }
+}
+
+void refuse_other_formats(const std::string& path, std::string_view bytes) {
+  const char* format = bytes.starts_with("PK\x03\x04")    ? "a .keras archive"
+                       : bytes.starts_with("\x89HDF\r\n") ? "an HDF5 file"
+                                                          : nullptr;
+  if (format != nullptr)
+    throw UnsupportedError(
+        fmt::format("{}: is {}; Pronghorn reads the JSON of Keras 3's model.to_json(), and weights "
+                    "from .safetensors",
+                    path, format));
+}
+
+}  // namespace
+
+std::string Model::to_json() const { return formats::write_keras_config(*model_); }
+
+Model model_from_json(std::string_view json) { return Model(formats::read_keras_config(json)); }
+
+Model load_model(const std::string& name_or_path) {
+  if (const std::string_view text = zoo_text(name_or_path + ".json"); !text.empty())
+    return model_from_json(text);
+  if (!is_file(name_or_path)) {
+    std::vector<std::string> names;
+    for (const ZooEntry& entry : zoo()) names.push_back(entry.name);
+    throw ArgumentError(fmt::format("'{}' is neither a file nor a model of the zoo, which are {}",
+                                    name_or_path, fmt::join(names, ", ")));
+  }
+  const std::string text = read_file(name_or_path, kMaxModelBytes);
+  refuse_other_formats(name_or_path, text);
+  return with_path(name_or_path, [&] { return model_from_json(text); });
+}
+
+std::vector<ZooEntry> zoo() {
+  std::vector<ZooEntry> entries;
+  for (const auto& [name, description] :
+       nlohmann::ordered_json::parse(zoo_text("descriptions.json")).items())
+    entries.push_back({name, description.get<std::string>()});
+  return entries;
+}
+
+}  // namespace pronghorn
