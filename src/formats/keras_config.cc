@@ -61,6 +61,10 @@ Json parse(std::string_view text) {
     if (const size_t at = what.find(" - "); at != std::string_view::npos)
       what = what.substr(at + 3);
     throw FileError(fmt::format("line {}, column {}: no valid JSON: {}", line, column, what));
+  } catch (const Json::out_of_range& error) {
+    // A number beyond a double's range; the library does not say where.
+    const std::string_view what = error.what();
+    throw FileError(fmt::format("no valid JSON: {}", what.substr(what.find("] ") + 2)));
   }
 }
 

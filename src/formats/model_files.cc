@@ -75,9 +75,9 @@ Model load_model(const std::string& name_or_path) {
 }
 
 std::vector<ZooEntry> zoo() {
+  const auto descriptions = nlohmann::ordered_json::parse(zoo_text("descriptions.json"));
   std::vector<ZooEntry> entries;
-  for (const auto& [name, description] :
-       nlohmann::ordered_json::parse(zoo_text("descriptions.json")).items())
+  for (const auto& [name, description] : descriptions.items())
     entries.push_back({name, description.get<std::string>()});
   return entries;
 }

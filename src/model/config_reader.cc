@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "model/activation.h"
@@ -32,9 +31,10 @@ const Json& ConfigReader::get(std::string_view name) {
 }
 
 int64_t ConfigReader::to_integer(std::string_view name, const Json& value) const {
-  // What exceeds 32 bits is no extent of a tensor that could be computed with.
-  if (!value.is_number_integer() || value > std::numeric_limits<int32_t>::max() ||
-      value < std::numeric_limits<int32_t>::min())
+  // What exceeds 32 bits is no extent of a tensor that could be computed with. As a double, since
+  // the JSON library compares unsigned with signed numbers modulo 2^64.
+  const double number = value.is_number_integer() ? value.get<double>() : 0x1p63;
+  if (std::abs(number) >= 0x1p31)
     fail(name, fmt::format("is {}; it must be an integer below 2^31", excerpt(value)));
   return value.get<int64_t>();
 }

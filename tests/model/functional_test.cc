@@ -70,6 +70,9 @@ TEST(Sequential, RefusesALayerThatItHas) {
   EXPECT_THAT(message_of<ArgumentError>([&] {
                 Sequential({4}, {layer, layer});
               }),
+              HasSubstr("layer Dense is in the Sequential model already"));
+  Sequential model({4}, {layer});
+  EXPECT_THAT(message_of<ArgumentError>([&] { model.add(layer); }),
               HasSubstr("layer 'dense' is in the Sequential model already"));
 }
 

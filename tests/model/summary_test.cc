@@ -79,7 +79,7 @@ TEST(SummaryText, ShowsMultiplyAccumulatesByLayerAndInTotal) {
   const std::string text = load_model("mnist-cnn").summary();
   EXPECT_THAT(text, HasSubstr("┃ Multiply-accumulates ┃"));
   // 26 * 26 * 32 * 9 and 24 * 24 * 64 * 9 * 32.
-  EXPECT_THAT(text, HasSubstr("│           320 │              194,688 │"));
+  EXPECT_THAT(text, HasSubstr("│             320 │              194,688 │"));
   EXPECT_THAT(text, HasSubstr("│           10,616,832 │"));
   EXPECT_THAT(text, HasSubstr(" Total multiply-accumulates: 10,903,680 (forward, per image)\n"));
 }
