@@ -1,0 +1,251 @@
+// Every op's gradient, and every stage's, against central differences, in double precision.
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <set>
+
+#include "graph/ops/batch_norm.h"
+#include "graph/ops/concatenate.h"
+#include "graph/ops/conv2d.h"
+#include "graph/ops/elementwise.h"
+#include "graph/ops/loss.h"
+#include "graph/ops/matmul.h"
+#include "graph/ops/pool2d.h"
+#include "graph/ops/reshape.h"
+#include "graph/ops/softmax.h"
+#include "graph/ops/sum_rows.h"
+#include "kernels/candidates.h"
+#include "kernels/case_graphs.h"
+#include "kernels/single_op.h"
+
+namespace pronghorn::test {
+namespace {
+
+using graph::kNoValue;
+using graph::ValueId;
+
+Tensor& values(FilledGraph& filled, ValueId id) { return filled.values[static_cast<size_t>(id)]; }
+
+// Compares the gradients to inputs[0 .. differentiable) of op 0, the graph's only op so far, with
+// differences of the scalar S = sum of output times `projection`. A central difference with step h
+// errs by about h^2 f''' + 2^-53 f / h: with h = 1e-5 both are below 1e-9.
+void expect_gradient(GraphMaker& maker, int differentiable) {
+  constexpr double kStep = 1e-5, kTolerance = 1e-7;
+  const graph::Op forward = maker.filled().graph.ops[0];
+  FilledGraph alone = maker.filled();
+  const std::vector<ValueId> gradients = maker.append_gradient(0, differentiable);
+  FilledGraph& filled = maker.filled();
+  const bool is_loss =
+      forward.kind == &graph::loss_kind() || forward.kind == &graph::softmax_cross_entropy_kind();
+  // append_gradient adds the output's gradient as the first value after the forward op's. A loss
+  // ignores it: its gradient is that of the mean over the rows, times its weight.
+  Tensor projection = filled.values[alone.graph.values.size()];
+  if (is_loss)
+    std::fill(projection.begin(), projection.end(),
+              forward.attributes.real("weight") / static_cast<double>(projection.size()));
+  run_in_double(filled, /*rounded=*/false);
+
+  const auto projected = [&] {
+    run_in_double(alone, /*rounded=*/false);
+    const Tensor& dst = values(alone, forward.outputs[0]);
+    double sum = 0;
+    for (size_t i = 0; i < dst.size(); ++i) sum += dst[i] * projection[i];
+    return sum;
+  };
+  for (int input = 0; input < differentiable; ++input) {
+    const ValueId id = forward.inputs[static_cast<size_t>(input)];
+    const ValueId gradient_id = gradients[static_cast<size_t>(input)];
+    ASSERT_NE(gradient_id, kNoValue) << "no gradient to input " << input;
+    const Tensor gradient = values(filled, gradient_id);
+    double largest = 0;
+    for (size_t i = 0; i < gradient.size(); ++i) {
+      double& element = values(alone, id)[i];
+      const double at = element;
+      element = at + kStep;
+      const double above = projected();
+      element = at - kStep;
+      const double below = projected();
+      element = at;
+      const double difference = (above - below) / (2 * kStep);
+      largest = std::max(largest, std::abs(difference));
+      EXPECT_NEAR(gradient[i], difference, kTolerance * std::max(1.0, std::abs(difference)))
+          << "input " << input << ", element " << i;
+    }
+    EXPECT_GT(largest, 0) << "input " << input << " has no influence: the case shows nothing";
+  }
+}
+
+struct Conv2dCase {
+  Shape src, weights;
+  graph::Conv2dWindow window;
+};
+
+TEST(Gradient, Conv2D) {
+  const Conv2dCase cases[] = {
+      {{2, 4, 5, 3}, {3, 2, 3, 2}, {}},
+      {{2, 5, 6, 2}, {3, 3, 2, 2}, {2, 3, 1, 1, {1, 0, 1, 1}}},
+      {{1, 7, 7, 1}, {3, 2, 1, 2}, {1, 1, 2, 3, {2, 1, 2, 2}}},
+      {{17, 2, 2, 1}, {2, 2, 1, 2}, {}},  // two slices
+  };
+  for (const Conv2dCase& c : cases) {
+    GraphMaker maker;
+    const ValueId src = maker.uniform(c.src, -1, 1);
+    const ValueId weights = maker.uniform(c.weights, -1, 1);
+    graph::conv2d(maker.builder(), src, weights, c.window);
+    expect_gradient(maker, 2);
+  }
+}
+
+TEST(Gradient, Conv2DToTheBiasIsTheSumOverAllPlaces) {
+  GraphMaker maker;
+  const ValueId src = maker.uniform({17, 3, 3, 2}, -1, 1);
+  const ValueId diff_dst = maker.uniform({17, 2, 2, 3}, -1, 1);
+  maker.builder().add_op(graph::conv2d_backward_weights_kind(), {src, diff_dst},
+                         {{"strides", std::vector<int64_t>{1, 1}},
+                          {"dilation", std::vector<int64_t>{1, 1}},
+                          {"padding", std::vector<int64_t>{0, 0, 0, 0}},
+                          {"weights_shape", std::vector<int64_t>{2, 2, 2, 3}},
+                          {"bias", int64_t{1}}});
+  graph::sum_rows(maker.builder(), diff_dst);
+  FilledGraph& filled = maker.filled();
+  run_in_double(filled, /*rounded=*/false);
+  const Tensor& diff_bias = values(filled, filled.graph.ops[0].outputs[1]);
+  const Tensor& sums = values(filled, filled.graph.ops[1].outputs[0]);
+  for (size_t c = 0; c < 3; ++c) EXPECT_NEAR(diff_bias[c], sums[c], 1e-13);
+}
+
+TEST(Gradient, Matmul) {
+  GraphMaker maker;
+  const ValueId a = maker.uniform({17, 3}, -1, 1);
+  const ValueId b = maker.uniform({3, 4}, -1, 1);
+  graph::matmul(maker.builder(), a, b);
+  expect_gradient(maker, 2);
+}
+
+TEST(Gradient, MaxPool2D) {
+  for (const auto& [pool, stride] : {std::pair{2, 2}, {3, 2}, {3, 1}}) {
+    GraphMaker maker;
+    const ValueId src = maker.uniform({2, 5, 6, 2}, -1, 1);
+    graph::max_pool2d(maker.builder(), src, {pool, pool, stride, stride, {1, 0, 1, 1}});
+    expect_gradient(maker, 1);
+  }
+}
+
+TEST(Gradient, AveragePool2D) {
+  for (const auto& [pool, stride] : {std::pair{2, 2}, {3, 2}, {3, 1}}) {
+    GraphMaker maker;
+    const ValueId src = maker.uniform({2, 5, 6, 2}, -1, 1);
+    graph::average_pool2d(maker.builder(), src, {pool, pool, stride, stride, {1, 0, 1, 1}});
+    expect_gradient(maker, 1);
+  }
+}
+
+TEST(Gradient, Softmax) {
+  GraphMaker maker;
+  graph::softmax(maker.builder(), maker.uniform({3, 5}, -2, 2));
+  expect_gradient(maker, 1);
+}
+
+TEST(Gradient, BatchNorm) {
+  for (const bool scale : {false, true})
+    for (const bool center : {false, true}) {
+      SCOPED_TRACE(fmt::format("scale {}, center {}", scale, center));
+      GraphMaker maker;
+      const Shape channels{3};
+      const ValueId src = maker.uniform({17, 2, 1, 3}, -1, 3);
+      const ValueId gamma = scale ? maker.uniform(channels, 0.5, 1.5) : kNoValue;
+      const ValueId beta = center ? maker.uniform(channels, -1, 1) : kNoValue;
+      const ValueId mean = maker.uniform(channels, -1, 1);
+      const ValueId variance = maker.uniform(channels, 0.5, 1);
+      graph::batch_norm_training(maker.builder(), src, gamma, beta, mean, variance, {});
+      expect_gradient(maker, 1 + scale + center);
+    }
+}
+
+TEST(Gradient, Concatenate) {
+  GraphMaker maker;
+  const ValueId a = maker.uniform({2, 3, 2}, -1, 1), b = maker.uniform({2, 1, 2}, -1, 1);
+  graph::concatenate(maker.builder(), {a, b}, 1);
+  expect_gradient(maker, 2);
+}
+
+TEST(Gradient, Reshape) {
+  GraphMaker maker;
+  graph::reshape(maker.builder(), maker.uniform({2, 3, 4}, -1, 1), {2, 12});
+  expect_gradient(maker, 1);
+}
+
+// Losses and predictions: away from the clip's edges and from mean_absolute_error's kink.
+struct LossCase {
+  std::string function;
+  bool from_logits;
+  bool fused;
+};
+
+TEST(Gradient, Losses) {
+  const LossCase cases[] = {
+      {"categorical_crossentropy", false, false},
+      {"categorical_crossentropy", true, false},
+      {"categorical_crossentropy", true, true},
+      {"sparse_categorical_crossentropy", false, false},
+      {"sparse_categorical_crossentropy", true, false},
+      {"sparse_categorical_crossentropy", true, true},
+      {"binary_crossentropy", false, false},
+      {"binary_crossentropy", true, false},
+      {"mean_squared_error", false, false},
+      {"mean_absolute_error", false, false},
+  };
+  for (const LossCase& c : cases) {
+    SCOPED_TRACE(fmt::format("{}, from_logits {}, fused {}", c.function, c.from_logits, c.fused));
+    GraphMaker maker;
+    const bool sparse = c.function.starts_with("sparse");
+    const ValueId y_pred = maker.uniform({4, 3}, 0.1, 0.9);
+    // Soft labels whose sum is not one: a gradient that takes it for one fails.
+    const ValueId y_true =
+        sparse ? maker.input({4}, {2, 0, 1, 2}) : maker.uniform({4, 3}, 1.0, 1.6);
+    maker.builder().add_op(
+        c.fused ? graph::softmax_cross_entropy_kind() : graph::loss_kind(), {y_pred, y_true},
+        {{"function", c.function}, {"from_logits", int64_t{c.from_logits}}, {"weight", 0.7}});
+    expect_gradient(maker, 1);
+  }
+}
+
+TEST(Gradient, ProbabilitiesThatAreClippedHaveNone) {
+  GraphMaker maker;
+  const ValueId y_pred = maker.input({1, 3}, {0, 1, 0});
+  const ValueId y_true = maker.input({1, 3}, {1, 0, 0});
+  graph::loss(maker.builder(), y_pred, y_true, graph::LossFunction::kCategoricalCrossentropy,
+              /*from_logits=*/false);
+  const ValueId gradient = maker.append_gradient(0, 1)[0];
+  run_in_double(maker.filled(), /*rounded=*/false);
+  EXPECT_EQ(values(maker.filled(), gradient), (Tensor{0, 0, 0}));
+}
+
+TEST(Gradient, EveryStageThatHasOne) {
+  int checked = 0;
+  for (int i = 0; i <= static_cast<int>(graph::StageFunction::kDropout); ++i) {
+    const auto function = static_cast<graph::StageFunction>(i);
+    const graph::StageTraits& traits = graph::stage_traits(function);
+    const bool is_sum =
+        function == graph::StageFunction::kBiasAdd || function == graph::StageFunction::kAdd;
+    if (!traits.backward && !is_sum) continue;
+    SCOPED_TRACE(traits.name);
+    GraphMaker maker;
+    graph::Stage stage{function};
+    stage.alpha = 0.3;  // a slope, a factor, or dropout's rate
+    stage.stream = 5;
+    const ValueId src = maker.away_from_zero({17, 3}, 0.1, 3);
+    const Shape operand_shape =
+        function == graph::StageFunction::kBiasAdd ? Shape{3} : Shape{17, 3};
+    const ValueId operand = traits.has_operand ? maker.uniform(operand_shape, -1, 1) : kNoValue;
+    graph::elementwise(maker.builder(), src, stage, operand);
+    expect_gradient(maker, traits.has_operand ? 2 : 1);
+    ++checked;
+  }
+  EXPECT_EQ(checked, 14);
+}
+
+}  // namespace
+}  // namespace pronghorn::test
