@@ -1,0 +1,196 @@
+// Optimizers and losses against the numbers that Keras computes (README.md).
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "graph/builder.h"
+#include "graph/ops/loss.h"
+#include "graph/ops/optimizer_update.h"
+#include "graph/ops/sum_rows.h"
+#include "kernels/candidates.h"
+#include "kernels/single_op.h"
+
+namespace pronghorn::test {
+namespace {
+
+using graph::ValueId;
+using nlohmann::json;
+
+const json& golden() {
+  static const json document =
+      json::parse(std::ifstream(PRONGHORN_SOURCE_DIR "/tests/parity/golden_keras3.json"));
+  return document;
+}
+
+// Of weights that are around 1: one near zero is a difference of larger numbers, so the tolerance
+// is not relative to each.
+constexpr double kTolerance = 1e-6;
+
+Tensor rounded(const json& numbers) {
+  Tensor tensor = numbers.get<Tensor>();
+  for (double& element : tensor) element = static_cast<float>(element);
+  return tensor;
+}
+
+// Our names of Keras's cases.
+const std::map<std::string, std::string>& optimizers() {
+  static const std::map<std::string, std::string> table = {
+      {"sgd", "sgd"},
+      {"sgd_mom", "sgd"},
+      {"sgd_nesterov", "sgd"},
+      {"sgd_wd", "sgd"},
+      {"rmsprop", "rmsprop"},
+      {"rmsprop_mom", "rmsprop"},
+      {"rmsprop_centered", "rmsprop"},
+      {"adam", "adam"},
+      {"adam_amsgrad", "adam"},
+      {"adamw", "adam"},
+      {"adadelta", "adadelta"},
+      {"adadelta_lr1", "adadelta"},
+      {"adagrad", "adagrad"},
+  };
+  return table;
+}
+const std::set<std::string> kOptimizersLeftOut = {"adamax", "nadam", "adam_clipnorm",
+                                                  "adam_global_clipnorm", "sgd_clipvalue"};
+
+graph::Attributes attributes_from(const std::string& optimizer, const json& config) {
+  graph::Attributes attributes{{"optimizer", optimizer}};
+  for (const char* name : {"momentum", "rho", "epsilon", "beta_1", "beta_2", "weight_decay"})
+    attributes.set(name, config.value(name, 0.0));
+  for (const char* name : {"nesterov", "centered", "amsgrad"})
+    attributes.set(name, int64_t{config.value(name, false)});
+  attributes.set("epsilon_outside", int64_t{0});
+  attributes.set("initial_accumulator_value", config.value("initial_accumulator_value", 0.0));
+  return attributes;
+}
+
+class KerasOptimizer : public testing::TestWithParam<std::string> {};
+
+TEST_P(KerasOptimizer, FiveStepsGiveKerassWeights) {
+  const json& golden_case = golden()["cases"][GetParam()];
+  const graph::Attributes attributes =
+      attributes_from(optimizers().at(GetParam()), golden_case["config"]);
+  const auto elements = static_cast<int64_t>(golden()["w0"].size());
+  for (const kernels::Implementation* implementation :
+       kernels::candidates(graph::optimizer_update_kind())) {
+    FilledGraph filled;
+    graph::Builder builder(filled.graph);
+    const auto value = [&](Tensor contents) {
+      filled.values.push_back(std::move(contents));
+      return builder.add_value("value", {elements}, graph::ValueRole::kState);
+    };
+    const ValueId weight = value(rounded(golden()["w0"]));
+    const ValueId gradient = value({});
+    std::vector<ValueId> slots;
+    for (const graph::OptimizerSlot& slot : graph::optimizer_slots(attributes))
+      slots.push_back(
+          value(Tensor(static_cast<size_t>(elements), static_cast<float>(slot.initial_value))));
+    graph::optimizer_update(builder, weight, gradient, slots, attributes);
+    const graph::Op op = filled.graph.ops[0];
+    if (const auto reason = implementation->refuse({filled.graph, op, 1})) {
+      ADD_FAILURE() << implementation->name() << " refuses: " << *reason;
+      continue;
+    }
+    for (size_t step = 0; step < golden()["grads"].size(); ++step) {
+      filled.values[static_cast<size_t>(gradient)] = rounded(golden()["grads"][step]);
+      const std::vector<Tensor> updated = run_op(
+          filled, op, *implementation,
+          {.step = step, .learning_rate = golden_case["config"]["learning_rate"].get<float>()});
+      filled.values[static_cast<size_t>(weight)] = updated[0];
+      for (size_t slot = 0; slot < slots.size(); ++slot)
+        filled.values[static_cast<size_t>(slots[slot])] = updated[slot + 1];
+      const Tensor expected = golden_case["weights_after_each_step"][step].get<Tensor>();
+      for (size_t i = 0; i < expected.size(); ++i)
+        EXPECT_NEAR(updated[0][i], expected[i], kTolerance)
+            << implementation->name() << ", step " << step << ", weight " << i;
+    }
+  }
+}
+
+std::vector<std::string> optimizer_cases() {
+  std::vector<std::string> names;
+  for (const auto& [name, optimizer] : optimizers()) names.push_back(name);
+  return names;
+}
+INSTANTIATE_TEST_SUITE_P(Golden, KerasOptimizer, testing::ValuesIn(optimizer_cases()),
+                         [](const auto& test) { return test.param; });
+
+TEST(KerasOptimizers, AreAllTestedOrLeftOutByName) {
+  for (const auto& [name, contents] : golden()["cases"].items())
+    EXPECT_TRUE(optimizers().contains(name) != kOptimizersLeftOut.contains(name)) << name;
+}
+
+struct LossCase {
+  const char* keras_name;
+  const char* function;
+  const char* y_true;
+  const char* y_pred;
+};
+const LossCase kLosses[] = {
+    {"categorical_crossentropy", "categorical_crossentropy", "y", "p"},
+    {"sparse_categorical_crossentropy", "sparse_categorical_crossentropy", "y_int", "p"},
+    {"binary_crossentropy", "binary_crossentropy", "b_true", "b_pred"},
+    {"mse", "mean_squared_error", "y", "p"},
+    {"mae", "mean_absolute_error", "y", "p"},
+};
+const std::set<std::string> kLossesLeftOut = {"cce_label_smoothing_0.1", "huber", "kl", "hinge",
+                                              "cosine"};
+
+// A matrix or a vector.
+std::pair<Shape, Tensor> array_of(const json& numbers) {
+  if (!numbers[0].is_array()) return {{static_cast<int64_t>(numbers.size())}, rounded(numbers)};
+  Tensor elements;
+  for (const json& row : numbers)
+    for (double element : rounded(row)) elements.push_back(element);
+  return {{static_cast<int64_t>(numbers.size()), static_cast<int64_t>(numbers[0].size())},
+          elements};
+}
+
+TEST(KerasLosses, HaveKerassValues) {
+  const json& losses = golden()["losses"];
+  for (const LossCase& c : kLosses) {
+    FilledGraph filled;
+    graph::Builder builder(filled.graph);
+    const auto value = [&](const json& numbers) {
+      auto [shape, elements] = array_of(numbers);
+      filled.values.push_back(std::move(elements));
+      return builder.add_value("value", shape, graph::ValueRole::kInput);
+    };
+    const ValueId y_pred = value(losses[c.y_pred]), y_true = value(losses[c.y_true]);
+    const ValueId per_row = builder.add_op(
+        graph::loss_kind(), {y_pred, y_true},
+        {{"function", std::string(c.function)}, {"from_logits", int64_t{0}}, {"weight", 1.0}})[0];
+    graph::mean(builder, per_row);
+    filled.values.resize(filled.graph.values.size());
+    const auto& loss_op = filled.graph.ops[0];
+    const auto& mean_op = filled.graph.ops[1];
+    const kernels::Implementation& mean = *kernels::candidates(graph::mean_kind()).back();
+    for (const kernels::Implementation* implementation : kernels::candidates(graph::loss_kind())) {
+      if (implementation->refuse({filled.graph, loss_op, 1})) continue;
+      filled.values[static_cast<size_t>(per_row)] = run_op(filled, loss_op, *implementation)[0];
+      const double expected = losses["value"][c.keras_name].get<double>();
+      EXPECT_NEAR(run_op(filled, mean_op, mean)[0][0], expected, kTolerance * expected)
+          << c.keras_name << " by " << implementation->name();
+    }
+  }
+}
+
+TEST(KerasLosses, AreAllTestedOrLeftOutByName) {
+  for (const auto& [name, value] : golden()["losses"]["value"].items()) {
+    const bool tested = std::any_of(std::begin(kLosses), std::end(kLosses),
+                                    [&name](const LossCase& c) { return c.keras_name == name; });
+    EXPECT_TRUE(tested != kLossesLeftOut.contains(name)) << name;
+  }
+}
+
+}  // namespace
+}  // namespace pronghorn::test
