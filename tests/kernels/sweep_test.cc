@@ -13,6 +13,7 @@
 #include "kernels/case_graphs.h"
 #include "kernels/error_bounds.h"
 #include "kernels/expect_within.h"
+#include "kernels/selection.h"
 #include "kernels/single_op.h"
 
 namespace pronghorn::test {
@@ -24,7 +25,7 @@ void expect_all_candidates_within_bounds(const FilledGraph& filled) {
   const std::vector<Tensor> expected = run_op_in_double(filled, op);
   const std::vector<Tensor> bounds = error_bounds(filled, op, expected, /*winograd=*/false);
   for (const kernels::Implementation* implementation : kernels::candidates(*op.kind)) {
-    if (implementation->refuse({filled.graph, op, 1})) continue;
+    if (kernels::why_not(*implementation, {filled.graph, op, 1})) continue;
     SCOPED_TRACE(implementation->name());
     const std::vector<Tensor> actual = run_op(filled, op, *implementation);
     for (size_t i = 0; i < actual.size(); ++i)

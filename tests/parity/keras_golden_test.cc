@@ -16,6 +16,7 @@
 #include "graph/ops/optimizer_update.h"
 #include "graph/ops/sum_rows.h"
 #include "kernels/candidates.h"
+#include "kernels/selection.h"
 #include "kernels/single_op.h"
 
 namespace pronghorn::test {
@@ -96,7 +97,7 @@ TEST_P(KerasOptimizer, FiveStepsGiveKerassWeights) {
           value(Tensor(static_cast<size_t>(elements), static_cast<float>(slot.initial_value))));
     graph::optimizer_update(builder, weight, gradient, slots, attributes);
     const graph::Op op = filled.graph.ops[0];
-    if (const auto reason = implementation->refuse({filled.graph, op, 1})) {
+    if (const auto reason = kernels::why_not(*implementation, {filled.graph, op, 1})) {
       ADD_FAILURE() << implementation->name() << " refuses: " << *reason;
       continue;
     }
@@ -175,7 +176,7 @@ TEST(KerasLosses, HaveKerassValues) {
     const auto& mean_op = filled.graph.ops[1];
     const kernels::Implementation& mean = *kernels::candidates(graph::mean_kind()).back();
     for (const kernels::Implementation* implementation : kernels::candidates(graph::loss_kind())) {
-      if (implementation->refuse({filled.graph, loss_op, 1})) continue;
+      if (kernels::why_not(*implementation, {filled.graph, loss_op, 1})) continue;
       filled.values[static_cast<size_t>(per_row)] = run_op(filled, loss_op, *implementation)[0];
       const double expected = losses["value"][c.keras_name].get<double>();
       EXPECT_NEAR(run_op(filled, mean_op, mean)[0][0], expected, kTolerance * expected)
