@@ -86,10 +86,9 @@ AllocationCounts AllocationCounter::stop() {
 
 }  // namespace pronghorn::testing
 
-#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if PRONGHORN_COUNTS_ALLOCATIONS
 
-// glibc lets a program define these; its free() takes what its own functions gave. Clang's
-// sanitizers define their versions weakly, so that these would win, but no test counts then.
+// glibc lets a program define these; its free() takes what its own functions gave.
 extern "C" {
 void* __libc_malloc(size_t size);
 void* __libc_calloc(size_t count, size_t size);

@@ -3,6 +3,19 @@
 #include <cstdint>
 #include <string>
 
+// Sanitizers take malloc's place themselves. GCC and clang say in different ways that one is on.
+#if defined(__has_feature)
+#define PRONGHORN_HAS_FEATURE(feature) __has_feature(feature)
+#else
+#define PRONGHORN_HAS_FEATURE(feature) 0
+#endif
+#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && \
+    !PRONGHORN_HAS_FEATURE(address_sanitizer) && !PRONGHORN_HAS_FEATURE(thread_sanitizer)
+#define PRONGHORN_COUNTS_ALLOCATIONS 1
+#else
+#define PRONGHORN_COUNTS_ALLOCATIONS 0
+#endif
+
 namespace pronghorn::testing {
 
 struct AllocationCounts {
@@ -15,22 +28,11 @@ struct AllocationCounts {
 };
 
 // Counts the heap allocations and memory mappings of all threads of this program between start()
-// and stop(). It takes the places of malloc and its like, which operator new calls, too; so do the
-// sanitizers, with which it can't be used.
+// and stop(). It takes the places of malloc and its like, which operator new calls, too; where it
+// can't (kWorks), it counts nothing.
 class AllocationCounter {
  public:
-  static constexpr bool kWorks =
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-      false;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-      false;
-#else
-      true;
-#endif
-#else
-      true;
-#endif
+  static constexpr bool kWorks = PRONGHORN_COUNTS_ALLOCATIONS != 0;
 
   static void start();
   static AllocationCounts stop();
