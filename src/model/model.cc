@@ -69,9 +69,9 @@ Model::Lowered Model::lower(graph::Builder& builder, int64_t batch, bool trainin
     // Each call has random numbers of its own, also of a layer that is called twice.
     Lowering lowering{builder, training, random_stream(RandomUse::kDropout, values.size()),
                       entry->second};
-    std::vector<graph::ValueId> inputs;
-    for (int input : node.inputs) inputs.push_back(values[static_cast<size_t>(input)]);
-    values.push_back(layer.lower(lowering, inputs));
+    std::vector<graph::ValueId> arguments;
+    for (int input : node.inputs) arguments.push_back(values[static_cast<size_t>(input)]);
+    values.push_back(layer.lower(lowering, arguments));
   }
   builder.set_layer("");
   for (int input : inputs) lowered.inputs.push_back(values[static_cast<size_t>(input)]);

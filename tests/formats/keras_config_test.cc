@@ -294,6 +294,33 @@ TEST(BadKerasConfig, RefusesConnectionsThatAreNone) {
   EXPECT_THAT(message_of<FileError>(bad.dump()), HasSubstr("config.output_layers: is \"dense\""));
 }
 
+// A functional model of so many activations, each called on the one before.
+std::string long_chain(int length) {
+  json functional = json::parse(sample("chain.json"));
+  json& layers = functional["config"]["layers"];
+  json input = layers[0];
+  layers = json::array({input});
+  std::string last = input["name"];
+  for (int i = 0; i < length; ++i) {
+    const std::string name = "a" + std::to_string(i);
+    const json tensor = {{"class_name", "__keras_tensor__"},
+                         {"config", {{"keras_history", {last, 0, 0}}}}};
+    layers.push_back({{"class_name", "Activation"},
+                      {"name", name},
+                      {"config", {{"name", name}, {"activation", "relu"}}},
+                      {"inbound_nodes", {{{"args", {tensor}}, {"kwargs", json::object()}}}}});
+    last = name;
+  }
+  functional["config"]["output_layers"] = {last, 0, 0};
+  return functional.dump();
+}
+
+TEST(KerasConfig, ReadsLongModelsUpToABound) {
+  EXPECT_EQ(model_from_json(long_chain(4095)).summary_rows().size(), 4096u);
+  EXPECT_THAT(message_of<FileError>(long_chain(4096)),
+              HasSubstr("has more than 4096 layers and calls of them"));
+}
+
 // Whatever is broken in a file, the answer is an Error and never a crash.
 TEST(BadKerasConfig, AnySingleChangeIsReadOrRefused) {
   const json good = json::parse(sample("shared.json"));

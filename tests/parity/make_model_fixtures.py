@@ -40,7 +40,7 @@ def tidy(value):
 
 
 def zoo():
-    mlp = [
+    mlp = lambda: [
         keras.Input((784,)),
         L.Dense(512, activation="relu"),
         L.Dropout(0.2),
@@ -57,16 +57,16 @@ def zoo():
             L.MaxPooling2D((2, 2)),
             L.Dropout(0.25),
             L.Flatten(),
-            *head,
+            *(make() for make in head),
             L.Dense(10, activation="softmax"),
         ]
 
-    yield "mnist-mlp", lambda: mlp, keras.optimizers.RMSprop
+    yield "mnist-mlp", mlp, keras.optimizers.RMSprop
     yield "mnist-cnn-4", lambda: cnn(4, 4, []), keras.optimizers.RMSprop
     yield "mnist-cnn", lambda: cnn(32, 64, []), keras.optimizers.RMSprop
     # Adadelta's default was 1.0 when the example was written.
-    head = lambda: [L.Dense(128, activation="relu"), L.Dropout(0.5)]
-    yield "mnist-cnn-128", lambda: cnn(32, 64, head()), lambda: keras.optimizers.Adadelta(1.0)
+    head = [lambda: L.Dense(128, activation="relu"), lambda: L.Dropout(0.5)]
+    yield "mnist-cnn-128", lambda: cnn(32, 64, head), lambda: keras.optimizers.Adadelta(1.0)
 
 
 def write_zoo():
