@@ -6,7 +6,6 @@
 
 #include <cmath>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "graph/ops/elementwise.h"
@@ -68,8 +67,8 @@ TEST_P(SimdTargets, AllKernelsStayWithinTheErrorOfTheirArithmetic) {
 }
 
 TEST_P(SimdTargets, SumsAndBatchNormalizationTakeImagesInBlockedLayouts) {
-  for (const auto& [layout, block] :
-       {std::pair{graph::Layout::kBlocked8, 8}, {graph::Layout::kBlocked16, 16}}) {
+  for (graph::Layout layout : {graph::Layout::kBlocked8, graph::Layout::kBlocked16}) {
+    const int64_t block = layout == graph::Layout::kBlocked8 ? 8 : 16;
     int blocked_ops = 0;
     for_each_kernel({"sum_rows", "batch_norm"}, [&](const FilledGraph& filled, const graph::Op& op,
                                                     const kernels::Implementation& candidate) {
