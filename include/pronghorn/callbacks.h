@@ -65,7 +65,7 @@ struct EarlyStoppingOptions {
 
 struct ModelCheckpointOptions {
   // "{epoch:02d}", "{val_loss:.2f}" and the like are filled in; epochs count from 1.
-  std::string filepath;
+  std::string filepath = {};
   std::string monitor = "val_loss";
   bool save_best_only = false;
   MonitorMode mode = MonitorMode::kAuto;

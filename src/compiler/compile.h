@@ -20,12 +20,12 @@ struct ExternalValue {
 
 struct CompileOptions {
   int threads = 1;
-  kernels::ForcedFamily family;
+  kernels::ForcedFamily family = {};
   // Names of passes to leave out (pass_names()); for tests and for explaining.
-  std::vector<std::string> disabled_passes;
+  std::vector<std::string> disabled_passes = {};
   // Called after each pass, and after "assign_layouts", with the graph that it left; for tests and
   // printing.
-  std::function<void(std::string_view pass, const graph::Graph&)> after_pass;
+  std::function<void(std::string_view pass, const graph::Graph&)> after_pass = {};
 };
 
 // Compiles a graph that training_step.h built. Values keep their ids. Throws Error where memory
