@@ -198,7 +198,6 @@ History Trainer::fit(pronghorn::Model& owner, const Array& x, const Array& y,
   Logs logs = pass.logs;
   if (validation)
     for (auto& log : validation_metrics.names("val_")) logs.push_back(std::move(log));
-  const ProgressStyle style = progress_style(options.verbose);
   Control control(owner, learning_rate_);
   History history;
   warned_of_loss_ = false;
@@ -206,9 +205,11 @@ History Trainer::fit(pronghorn::Model& owner, const Array& x, const Array& y,
   for (Callback* callback : options.callbacks) callback->on_train_begin(control);
   for (int epoch = options.initial_epoch; epoch < options.epochs && !control.stopped(); ++epoch) {
     for (Callback* callback : options.callbacks) callback->on_epoch_begin(control, epoch);
+    // The style anew each time: the terminal may have been resized.
     Progress progress(
         pass.plan.batches(),
-        options.epochs > 1 ? fmt::format("Epoch {}/{}", epoch + 1, options.epochs) : "", style);
+        options.epochs > 1 ? fmt::format("Epoch {}/{}", epoch + 1, options.epochs) : "",
+        progress_style(options.verbose));
     const double begin = seconds_now();
     // Epochs of earlier calls count on, so that a second fit sees new orders, as does one that
     // takes up a training at `initial_epoch`.
