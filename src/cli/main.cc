@@ -6,6 +6,7 @@
 #include <exception>
 #include <new>
 #include <string>
+#include <vector>
 
 #include "cli/commands.h"
 #include "pronghorn/error.h"
@@ -14,6 +15,22 @@ namespace {
 
 constexpr int kFailed = 1;
 constexpr int kWrongUse = 2;
+
+// What is wrong with the use, in our words where CLI11's would mislead: for a command that doesn't
+// exist it says that one is required.
+std::string wrong_use(const CLI::App& program, const CLI::ParseError& error, int argc,
+                      char** argv) {
+  const auto chosen = program.get_subcommands();
+  if (!chosen.empty())
+    return fmt::format("{}; see 'pronghorn {} --help'", error.what(), chosen.front()->get_name());
+  std::vector<std::string> commands;
+  for (const CLI::App* command : program.get_subcommands(nullptr))
+    commands.push_back(command->get_name());
+  const bool named = argc > 1 && argv[1][0] != '-';
+  return fmt::format("{}; the commands are {}; see 'pronghorn --help'",
+                     named ? fmt::format("there is no command '{}'", argv[1]) : error.what(),
+                     fmt::join(commands, ", "));
+}
 
 // One line on standard error, whatever the message holds.
 int report(std::string message, int code) {
@@ -28,9 +45,7 @@ int run(CLI::App& program, int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     // --help and --version come this way, too.
     if (error.get_exit_code() == 0) return program.exit(error);
-    const auto chosen = program.get_subcommands();
-    const std::string command = chosen.empty() ? "" : chosen.front()->get_name() + ' ';
-    return report(fmt::format("{}; see 'pronghorn {}--help'", error.what(), command), kWrongUse);
+    return report(wrong_use(program, error, argc, argv), kWrongUse);
   } catch (const pronghorn::Error& error) {
     return report(error.what(), kFailed);
   } catch (const std::bad_alloc&) {

@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
+#include <sstream>
 #include <utility>
 
 #include "pronghorn/error.h"
@@ -113,7 +114,6 @@ void add_loss_options(CLI::App& command, LossOptions& options) {
                   "Separated by commas; default: the model file's, else accuracy for classes. "
                   "Known: " +
                       fmt::format("{}", fmt::join(metric_names(), ", ")))
-      ->delimiter(',')
       ->type_name("NAMES");
 }
 
@@ -136,7 +136,11 @@ CompileConfig config_for(const Model& model, const Dataset& data, const LossOpti
     config.from_logits = false;  // the file said it of another loss
   }
   if (loss.from_logits) config.from_logits = true;
-  if (!loss.metrics.empty()) config.metrics = loss.metrics;
+  if (!loss.metrics.empty()) {
+    config.metrics.clear();
+    std::istringstream names(loss.metrics);
+    for (std::string name; std::getline(names, name, ',');) config.metrics.push_back(name);
+  }
   config.threads = run.threads;
   config.kernels = run.kernels;
   return config;

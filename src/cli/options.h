@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "pronghorn/compile_config.h"
 #include "pronghorn/data.h"
@@ -49,7 +48,8 @@ void add_run_options(CLI::App& command, RunOptions& options);
 struct LossOptions {
   std::string loss;
   bool from_logits = false;
-  std::vector<std::string> metrics;
+  // Separated by commas.
+  std::string metrics;
 };
 void add_loss_options(CLI::App& command, LossOptions& options);
 

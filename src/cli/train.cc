@@ -133,7 +133,7 @@ std::string announcement(const TrainCommand& options, const Model& model,
       "{}: {} parameters, {} multiply-accumulates forward per image\n"
       "{}: {} samples to train on, {} to validate\n"
       "{}, learning rate {}, {}, batch size {}\n",
-      model.name(), with_commas(model.count_params()), with_commas(model.multiply_accumulates()),
+      options.model, with_commas(model.count_params()), with_commas(model.multiply_accumulates()),
       options.data.data, with_commas(training), with_commas(validation), config.optimizer.name,
       config.optimizer.learning_rate, config.loss, options.batch_size);
 }
@@ -161,7 +161,7 @@ nlohmann::ordered_json as_json(const TrainCommand& options, const Model& model,
                                const FitOptions& fit, const History& history) {
   const auto [training, validation] = parts(data, fit);
   nlohmann::ordered_json json;
-  json["model"] = model.name();
+  json["model"] = options.model;
   json["parameters"] = model.count_params();
   json["multiply_accumulates"] = model.multiply_accumulates();
   json["data"] = options.data.data;

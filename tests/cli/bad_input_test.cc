@@ -168,7 +168,7 @@ TEST(BadInput, WeightsOfAnotherModel) {
 
 TEST(BadInput, ADirectoryThatCanNotBeWrittenIsRefusedBeforeTraining) {
   const Workplace work;
-  for (const char* option : {"--out", "--log"}) {
+  for (const char* option : {"--out", "--log", "--result"}) {
     // More epochs than anyone could wait for: it must not begin.
     const ProgramResult result = run_program(
         train(work, {"--epochs", "2000000000", option, work / "missing/file.safetensors"}));

@@ -66,6 +66,12 @@ TEST(Program, WrongUseIsExitCodeTwoAndOneLine) {
   }
 }
 
+TEST(Program, ListsTheCommandsForOneThatDoesNotExist) {
+  EXPECT_EQ(run_program({"dance"}).err,
+            "pronghorn: there is no command 'dance'; the commands are summary, train, evaluate, "
+            "predict, zoo, data; see 'pronghorn --help'\n");
+}
+
 TEST(SummaryCommand, ShowsLayersAndCosts) {
   const ProgramResult result = run_program({"summary", "mnist-cnn"});
   EXPECT_EQ(result.exit_code, 0);
@@ -117,7 +123,7 @@ TEST(TrainCommand, PrintsALinePerEpochAndTheResult) {
   EXPECT_EQ(result.exit_code, 0);
   EXPECT_EQ(result.err, "");
   EXPECT_THAT(result.out,
-              AllOf(StartsWith("small: 15 parameters, 12 multiply-accumulates"),
+              AllOf(StartsWith(work.model() + ": 15 parameters, 12 multiply-accumulates"),
                     HasSubstr("30 samples to train on, 10 to validate\n"),
                     HasSubstr("\nEpoch 1/2 - 1/1 - "), HasSubstr("\nEpoch 2/2 - 1/1 - "),
                     HasSubstr("training seconds per epoch: "), HasSubstr("val_accuracy ")));
@@ -216,6 +222,20 @@ TEST(TrainCommand, OptimizersHaveTheDefaultsOfThePreset) {
   EXPECT_EQ(rate({"--optimizer", "adadelta", "--preset", "keras2017", "--learning-rate", "0.5"}),
             0.5);
   EXPECT_EQ(rate({}), 0.001);
+}
+
+TEST(TrainCommand, MeasuresTheMetricsThatWereAskedFor) {
+  const Workplace work;
+  const json result =
+      json_of(train(work, {"--metrics", "accuracy,top_2_categorical_accuracy", "--json"}));
+  EXPECT_GE(result["top_2_categorical_accuracy"], result["accuracy"]);
+}
+
+TEST(TrainCommand, ChecksWhereTheResultGoesAndWritesItThere) {
+  const Workplace work;
+  const ProgramResult result = run_program(train(work, {"--result", work / "r.json"}));
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_EQ(json::parse(contents_of(work / "r.json"))["model"], work.model());
 }
 
 TEST(TrainCommand, TakesEveryOptimizerAndLoss) {
