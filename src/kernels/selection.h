@@ -33,7 +33,8 @@ struct Selection {
 std::optional<std::string> why_not(const Implementation& implementation,
                                    const KernelCase& kernel_case);
 
-// The first candidate that can run the case. A pure function of its arguments and of the machine's instruction set.
+// The first candidate that can run the case. A pure function of its arguments and of the machine's
+// instruction set.
 Selection select(const KernelCase& kernel_case, ForcedFamily forced);
 
 }  // namespace pronghorn::kernels
