@@ -1,12 +1,19 @@
 #include "train/epoch_metrics.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <string_view>
 
 namespace pronghorn::train {
 namespace {
 
 constexpr std::string_view kLoss = "loss";
+
+// x86 makes negative NaNs, which would print as "-nan"; Python has one nan.
+double unsigned_nan(double value) {
+  return std::isnan(value) ? std::numeric_limits<double>::quiet_NaN() : value;
+}
 
 bool by_name(const Metric& a, const Metric& b) { return a.name() < b.name(); }
 
@@ -43,8 +50,9 @@ Logs EpochMetrics::names(const std::string& prefix) const {
 
 void EpochMetrics::write(Logs& logs, size_t first) const {
   for (size_t i = 0; i < metrics_.size(); ++i)
-    logs[first + i + (i >= loss_place_ ? 1 : 0)].second = metrics_[i].result();
-  logs[first + loss_place_].second = samples_ == 0 ? 0 : loss_sum_ / static_cast<double>(samples_);
+    logs[first + i + (i >= loss_place_ ? 1 : 0)].second = unsigned_nan(metrics_[i].result());
+  logs[first + loss_place_].second =
+      samples_ == 0 ? 0 : unsigned_nan(loss_sum_ / static_cast<double>(samples_));
 }
 
 }  // namespace pronghorn::train

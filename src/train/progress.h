@@ -33,6 +33,7 @@ class Progress {
   void warn(const std::string& line) {
     if (silent_) return;
     write(bar_.interrupt());
+    std::fflush(stdout);
     std::fprintf(stderr, "pronghorn: warning: %s\n", line.c_str());
   }
 

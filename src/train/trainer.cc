@@ -331,7 +331,7 @@ void Trainer::warn_of_loss(double loss, int64_t batch, int epoch, Progress& prog
   progress.warn(fmt::format(
       "the loss is {} in batch {} of epoch {}; training goes on, as in Keras, but weights that are "
       "no numbers stay so: try a smaller learning rate than {}",
-      loss, batch + 1, epoch + 1, learning_rate_));
+      std::isnan(loss) ? "nan" : "infinite", batch + 1, epoch + 1, learning_rate_));
 }
 
 }  // namespace pronghorn::train
