@@ -76,9 +76,10 @@ class Model {
   void load_weights(const std::string& path);
 
   void compile(const CompileConfig& config);
-  // y: class numbers for sparse_categorical_crossentropy; for categorical_crossentropy one-hot
-  // rows, or class numbers, which are turned into such. Throws Error where model, data and
-  // configuration don't fit.
+  // x: samples of the model's input shape, axes of extent 1 left out or added, or of any shape with
+  // as many elements where the model takes rows: (n, 28, 28, 1) for (784,). y: class numbers for
+  // sparse_categorical_crossentropy; for categorical_crossentropy one-hot rows, or class numbers,
+  // which are turned into such. Throws Error where model, data and configuration don't fit.
   History fit(const Array& x, const Array& y, const FitOptions& options = {});
   // "loss" first, then the metrics in the order of their names.
   Logs evaluate(const Array& x, const Array& y, const EvaluateOptions& options = {});
