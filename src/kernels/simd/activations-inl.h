@@ -15,6 +15,12 @@ HWY_BEFORE_NAMESPACE();
 namespace pronghorn::kernels::simd {
 namespace HWY_NAMESPACE {
 
+// Not a maximum, which on some instruction sets is 0 for a NaN.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V relu(D d, V x) {
+  return hn::IfThenZeroElse(hn::Lt(x, hn::Zero(d)), x);
+}
+
 // 1 / (1 + exp(-x)). exp(-|x|) can't overflow, and for x < 0 it makes exp(x) / (1 + exp(x)), which
 // keeps its precision down to the smallest normal number.
 template <class D, class V = hn::Vec<D>>

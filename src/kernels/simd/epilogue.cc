@@ -103,6 +103,9 @@ inline void run_step(const Step& step, int64_t channels, const float* src, float
 
   switch (step.function) {
     case StageFunction::kBiasAdd:
+      if (step.then_relu)
+        return add_bias(step.operand, channels, begin % channels, src, dst, count,
+                        [=](V x) HWY_ATTR { return relu(d, x); });
       return add_bias(step.operand, channels, begin % channels, src, dst, count,
                       [](V x) HWY_ATTR { return x; });
     case StageFunction::kAdd:
@@ -110,9 +113,7 @@ inline void run_step(const Step& step, int64_t channels, const float* src, float
     case StageFunction::kMultiply:
       return map(src, operand, dst, count, [](V x, V o) HWY_ATTR { return hn::Mul(x, o); });
     case StageFunction::kRelu:
-      // Not a maximum, which on some instruction sets is 0 for a NaN.
-      return map(src, dst, count,
-                 [=](V x) HWY_ATTR { return hn::IfThenZeroElse(hn::Lt(x, zero), x); });
+      return map(src, dst, count, [=](V x) HWY_ATTR { return relu(d, x); });
     case StageFunction::kLeakyRelu:
       return map(src, dst, count, [=](V x) HWY_ATTR {
         return hn::IfThenElse(hn::Gt(x, zero), x, hn::Mul(alpha, x));
@@ -224,6 +225,11 @@ Epilogue::Epilogue(const KernelCase& kernel_case, std::span<const graph::Stage> 
   const Shape& shape = kernel_case.output(0).shape;
   channels_ = shape.rank() == 0 ? 1 : shape.back();
   for (const graph::Stage& stage : stages) {
+    if (stage.function == graph::StageFunction::kRelu && !steps_.empty() &&
+        steps_.back().function == graph::StageFunction::kBiasAdd && !steps_.back().then_relu) {
+      steps_.back().then_relu = true;
+      continue;
+    }
     steps_.push_back(make_step(stage));
     any_layout_ = any_layout_ && stage.function != graph::StageFunction::kBiasAdd &&
                   stage.function != graph::StageFunction::kDropout;

@@ -48,6 +48,8 @@ class Epilogue {
     // rounded up, so that this is the comparison of uniform and rate as real numbers.
     int32_t keep_from = 0;
     uint64_t stream = 0;
+    // Of bias_add: a relu follows, in the same pass. After every layer with a bias it does.
+    bool then_relu = false;
   };
 
  private:

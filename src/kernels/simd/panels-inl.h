@@ -14,35 +14,54 @@ namespace HWY_NAMESPACE {
 
 // Rows that are summed in registers before they are added to the sums in memory. It bounds the
 // error of a sum of n rows to about (64 + n / 64) roundings instead of n, and keeps what a chunk
-// of 64 channels reads, 16 KiB, in the L1 cache for the loops that pass over it by parts.
+// of 64 channels reads, 16 KiB, in the L1 cache where several loops pass over it by parts.
 constexpr int64_t kChunkRows = 64;
+
+// Whole vectors of a row that are walked down together. One at a time, rows of 64 channels would be
+// read in steps of four cache lines, which prefetchers don't follow: 10 GB/s instead of 55 on a
+// Zen 4 core.
+constexpr size_t kParts = 4;
+
+// Adds the sums of terms over rows that begin at elements [begin, end), for kCount parts from
+// `first` on.
+template <int kSums, size_t kCount, class Part, class Term>
+HWY_INLINE void add_part_sums(size_t begin, size_t end, size_t channels, Part first,
+                              float* const* sums, Term term) {
+  const size_t lanes = hn::Lanes(D());
+  V totals[kCount][kSums], terms[kSums];
+  Part parts[kCount];
+  for (size_t p = 0; p < kCount; ++p) {
+    parts[p] = first;
+    parts[p].at += p * lanes;
+    for (int k = 0; k < kSums; ++k) totals[p][k] = hn::Zero(D());
+  }
+  for (size_t at = begin; at < end; at += channels) {
+    for (size_t p = 0; p < kCount; ++p) {
+      term(at, parts[p], terms);
+      for (int k = 0; k < kSums; ++k) totals[p][k] = hn::Add(totals[p][k], terms[k]);
+    }
+  }
+  for (size_t p = 0; p < kCount; ++p)
+    for (int k = 0; k < kSums; ++k)
+      parts[p].store(hn::Add(parts[p].load(sums[k]), totals[p][k]), sums[k]);
+}
 
 // Adds to sums[k][channel] the sum over all rows of term k; term(at, part, terms) sets the kSums
 // terms of the vector `part` of the row that begins at element `at`.
 template <int kSums, class Term>
 HWY_INLINE void add_channel_sums(int64_t rows, size_t channels, float* const* sums, Term term) {
+  const size_t lanes = hn::Lanes(D());
   for (int64_t first = 0; first < rows; first += kChunkRows) {
-    const int64_t last = HWY_MIN(rows, first + kChunkRows);
-    for_parts(channels, [&](auto part) HWY_ATTR {
-      // Two of each, for even and odd rows: one would wait for its last addition in each row.
-      V even[kSums], odd[kSums], terms[kSums];
-      for (int k = 0; k < kSums; ++k) even[k] = odd[k] = hn::Zero(D());
-      const size_t begin = static_cast<size_t>(first) * channels;
-      const size_t end = static_cast<size_t>(last) * channels;
-      size_t at = begin;
-      for (; at + 2 * channels <= end; at += 2 * channels) {
-        term(at, part, terms);
-        for (int k = 0; k < kSums; ++k) even[k] = hn::Add(even[k], terms[k]);
-        term(at + channels, part, terms);
-        for (int k = 0; k < kSums; ++k) odd[k] = hn::Add(odd[k], terms[k]);
-      }
-      if (at < end) {
-        term(at, part, terms);
-        for (int k = 0; k < kSums; ++k) even[k] = hn::Add(even[k], terms[k]);
-      }
-      for (int k = 0; k < kSums; ++k)
-        part.store(hn::Add(part.load(sums[k]), hn::Add(even[k], odd[k])), sums[k]);
-    });
+    const size_t begin = static_cast<size_t>(first) * channels;
+    const size_t end = static_cast<size_t>(HWY_MIN(rows, first + kChunkRows)) * channels;
+    size_t channel = 0;
+    for (; channel + kParts * lanes <= channels; channel += kParts * lanes)
+      add_part_sums<kSums, kParts>(begin, end, channels, WholePart{channel}, sums, term);
+    for_parts(
+        channels,
+        [&](auto part)
+            HWY_ATTR { add_part_sums<kSums, 1>(begin, end, channels, part, sums, term); },
+        channel);
   }
 }
 
@@ -73,19 +92,43 @@ inline void add_rows(const float* src, int64_t rows, size_t channels, float* sum
   });
 }
 
+template <int kParameters, size_t kCount, class Part, class Body>
+HWY_INLINE void for_panel_parts(int64_t rows, size_t channels, Part first,
+                                const float* const* parameters, Body body) {
+  const size_t lanes = hn::Lanes(D());
+  V constants[kCount][kParameters];
+  Part parts[kCount];
+  for (size_t p = 0; p < kCount; ++p) {
+    parts[p] = first;
+    parts[p].at += p * lanes;
+    for (int k = 0; k < kParameters; ++k) constants[p][k] = parts[p].load(parameters[k]);
+  }
+  const size_t end = static_cast<size_t>(rows) * channels;
+  for (size_t at = 0; at < end; at += channels)
+    for (size_t p = 0; p < kCount; ++p) body(at, parts[p], constants[p]);
+}
+
 // Calls body(at, part, constants) for every vector of the panel, where constants[k] is the part of
 // parameters[k], one number per channel.
 template <int kParameters, class Body>
 HWY_INLINE void for_panel(int64_t rows, size_t channels, const float* const* parameters,
                           Body body) {
+  const size_t lanes = hn::Lanes(D());
   for (int64_t first = 0; first < rows; first += kChunkRows) {
-    const int64_t last = HWY_MIN(rows, first + kChunkRows);
-    for_parts(channels, [&](auto part) HWY_ATTR {
-      V constants[kParameters];
-      for (int k = 0; k < kParameters; ++k) constants[k] = part.load(parameters[k]);
-      for (int64_t row = first; row < last; ++row)
-        body(static_cast<size_t>(row) * channels, part, constants);
-    });
+    const int64_t count = HWY_MIN(rows - first, kChunkRows);
+    const size_t begin = static_cast<size_t>(first) * channels;
+    const auto shifted = [&](size_t at, auto part, const V* constants)
+                             HWY_ATTR { body(begin + at, part, constants); };
+    size_t channel = 0;
+    for (; channel + kParts * lanes <= channels; channel += kParts * lanes)
+      for_panel_parts<kParameters, kParts>(count, channels, WholePart{channel}, parameters,
+                                           shifted);
+    for_parts(
+        channels,
+        [&](auto part) HWY_ATTR {
+          for_panel_parts<kParameters, 1>(count, channels, part, parameters, shifted);
+        },
+        channel);
   }
 }
 

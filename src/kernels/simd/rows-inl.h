@@ -33,11 +33,10 @@ struct RestPart {
   V or_else(V v, V other) const { return hn::IfThenElse(hn::FirstN(D(), count), v, other); }
 };
 
-// Calls f(part) for the parts of a row from left to right.
+// Calls f(part) for the parts of a row from left to right, from column `at` on.
 template <class F>
-HWY_INLINE void for_parts(size_t columns, F f) {
+HWY_INLINE void for_parts(size_t columns, F f, size_t at = 0) {
   const size_t lanes = hn::Lanes(D());
-  size_t at = 0;
   for (; at + lanes <= columns; at += lanes) f(WholePart{at});
   if (at < columns) f(RestPart{at, columns - at});
 }
