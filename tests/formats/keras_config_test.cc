@@ -119,6 +119,8 @@ struct ZooCase {
   int64_t multiply_accumulates;
 };
 
+void PrintTo(const ZooCase& c, std::ostream* out) { *out << c.name; }
+
 class Zoo : public testing::TestWithParam<ZooCase> {};
 
 TEST_P(Zoo, HasTheParametersAndCostsOfItsOps) {

@@ -48,7 +48,14 @@ TEST(NormalQuantile, MatchesReferenceValues) {
   EXPECT_NEAR(normal_quantile(0.02275013194817921), -2.0, 1e-13);
 }
 
-class VarianceOfInitializer : public testing::TestWithParam<std::pair<const char*, double>> {};
+struct VarianceCase {
+  const char* name;
+  double variance;
+};
+
+void PrintTo(const VarianceCase& c, std::ostream* out) { *out << c.name; }
+
+class VarianceOfInitializer : public testing::TestWithParam<VarianceCase> {};
 
 TEST_P(VarianceOfInitializer, IsKerass) {
   const auto [name, variance] = GetParam();
@@ -70,12 +77,12 @@ TEST_P(VarianceOfInitializer, IsKerass) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Scaled, VarianceOfInitializer,
-                         testing::Values(std::pair{"glorot_uniform", 2.0 / (kRows + kColumns)},
-                                         std::pair{"glorot_normal", 2.0 / (kRows + kColumns)},
-                                         std::pair{"he_uniform", 2.0 / kRows},
-                                         std::pair{"he_normal", 2.0 / kRows},
-                                         std::pair{"lecun_uniform", 1.0 / kRows},
-                                         std::pair{"lecun_normal", 1.0 / kRows}));
+                         testing::Values(VarianceCase{"glorot_uniform", 2.0 / (kRows + kColumns)},
+                                         VarianceCase{"glorot_normal", 2.0 / (kRows + kColumns)},
+                                         VarianceCase{"he_uniform", 2.0 / kRows},
+                                         VarianceCase{"he_normal", 2.0 / kRows},
+                                         VarianceCase{"lecun_uniform", 1.0 / kRows},
+                                         VarianceCase{"lecun_normal", 1.0 / kRows}));
 
 TEST(Initializer, CountsTheWindowOfAConvolutionAsFans) {
   // fan_in 5 * 5 * 100, fan_out 5 * 5 * 400.

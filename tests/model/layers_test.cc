@@ -210,6 +210,10 @@ struct Refusal {
   const char* message;
 };
 
+void PrintTo(const Refusal& refusal, std::ostream* out) {
+  *out << refusal.class_name;
+}
+
 class Refused : public testing::TestWithParam<Refusal> {};
 
 TEST_P(Refused, SaysWhatWhereAndWhatWouldBeRight) {

@@ -52,6 +52,8 @@ struct SummaryCase {
   int keras_width;
 };
 
+void PrintTo(const SummaryCase& c, std::ostream* out) { *out << c.file; }
+
 class Summary : public testing::TestWithParam<SummaryCase> {};
 
 // The files were written by Keras itself (tests/parity/make_model_fixtures.py).
@@ -82,6 +84,14 @@ TEST(SummaryText, ShowsMultiplyAccumulatesByLayerAndInTotal) {
   EXPECT_THAT(text, HasSubstr("│             320 │              194,688 │"));
   EXPECT_THAT(text, HasSubstr("│           10,616,832 │"));
   EXPECT_THAT(text, HasSubstr(" Total multiply-accumulates: 10,903,680 (forward, per image)\n"));
+}
+
+TEST(SummaryText, CountsMemoryIn1024s) {
+  // 9 * 25 + 25 weights of 4 bytes, and 6 more.
+  EXPECT_THAT(Sequential({9}, {layers::Dense(25)}).summary(),
+              HasSubstr(" Total params: 250 (1000.00 B)\n"));
+  EXPECT_THAT(Sequential({7}, {layers::Dense(32)}).summary(),
+              HasSubstr(" Total params: 256 (1.00 KB)\n"));
 }
 
 TEST(SummaryRows, HoldWhatTheTableShows) {
