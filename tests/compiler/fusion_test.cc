@@ -83,6 +83,7 @@ update:
   %26 (2,) = optimizer_update(dense_1/bias, %16) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
 --- remove_unused_ops: no change
 --- fuse_bias_gradients: no change
+--- move_views_behind_elementwise: no change
 --- fuse_epilogues
 forward:
   %5 (8, 3) = matmul(x, dense/kernel) transpose_a=0, transpose_b=0 | bias_add(dense/bias) relu
@@ -186,6 +187,41 @@ update:
   %40 (3,) = optimizer_update(conv2d_1/bias, %31) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
   %41 (3, 2) = optimizer_update(dense/kernel, %25) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
   %42 (2,) = optimizer_update(dense/bias, %24) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
+--- move_views_behind_elementwise
+forward:
+  %2 (8, 4, 4, 2) = conv2d(x, conv2d/kernel) strides=[1, 1], dilation=[1, 1], padding=[0, 0, 0, 0]
+  %4 (8, 4, 4, 2) = elementwise(%2) | bias_add(conv2d/bias)
+  %5 (8, 4, 4, 2) = elementwise(%4) | relu
+  %7 (8, 2, 2, 3) = conv2d(%5, conv2d_1/kernel) strides=[1, 1], dilation=[1, 1], padding=[0, 0, 0, 0]
+  %9 (8, 2, 2, 3) = elementwise(%7) | bias_add(conv2d_1/bias)
+  %10 (8, 2, 2, 3) = elementwise(%9) | relu
+  %11 (8, 1, 1, 3), %12 (8, 1, 1, 3) = max_pool2d(%10) pool=[2, 2], strides=[2, 2], padding=[0, 0, 0, 0]
+  %13 (8, 1, 1, 3) = elementwise(%11) | dropout(0.25)
+  %14 (8, 3) = reshape(%13) shape=[8, 3]
+  %17 (8, 2) = matmul(%14, dense/kernel) transpose_a=0, transpose_b=0
+  %18 (8, 2) = elementwise(%17) | bias_add(dense/bias)
+  %21 (8,), %19 (8, 2) = softmax_cross_entropy(%18, y_true) function=categorical_crossentropy, from_logits=1, weight=1
+  loss () = mean(%21)
+backward:
+  %23 (8, 2) = softmax_cross_entropy_backward(%19, y_true) function=categorical_crossentropy, from_logits=1, weight=1, scale=0.125
+  %24 (2,) = sum_rows(%23)
+  %25 (3, 2) = matmul(%14, %23) transpose_a=1, transpose_b=0
+  %26 (8, 3) = matmul(%23, dense/kernel) transpose_a=0, transpose_b=1
+  %27 (8, 3) = elementwise(%26) | dropout(0.25)
+  %28 (8, 1, 1, 3) = reshape(%27) shape=[8, 1, 1, 3]
+  %29 (8, 2, 2, 3) = max_pool2d_backward(%28, %12) pool=[2, 2], strides=[2, 2], padding=[0, 0, 0, 0], src_shape=[8, 2, 2, 3]
+  %30 (8, 2, 2, 3) = elementwise(%29) | relu_backward(%10)
+  %32 (3, 3, 2, 3), %31 (3,) = conv2d_backward_weights(%5, %30) strides=[1, 1], dilation=[1, 1], padding=[0, 0, 0, 0], weights_shape=[3, 3, 2, 3], bias=1
+  %33 (8, 4, 4, 2) = conv2d_backward_data(%30, conv2d_1/kernel) strides=[1, 1], dilation=[1, 1], padding=[0, 0, 0, 0], src_shape=[8, 4, 4, 2]
+  %34 (8, 4, 4, 2) = elementwise(%33) | relu_backward(%5)
+  %36 (3, 3, 1, 2), %35 (2,) = conv2d_backward_weights(x, %34) strides=[1, 1], dilation=[1, 1], padding=[0, 0, 0, 0], weights_shape=[3, 3, 1, 2], bias=1
+update:
+  %37 (3, 3, 1, 2) = optimizer_update(conv2d/kernel, %36) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
+  %38 (2,) = optimizer_update(conv2d/bias, %35) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
+  %39 (3, 3, 2, 3) = optimizer_update(conv2d_1/kernel, %32) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
+  %40 (3,) = optimizer_update(conv2d_1/bias, %31) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
+  %41 (3, 2) = optimizer_update(dense/kernel, %25) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
+  %42 (2,) = optimizer_update(dense/bias, %24) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
 --- fuse_epilogues
 forward:
   %5 (8, 4, 4, 2) = conv2d(x, conv2d/kernel) strides=[1, 1], dilation=[1, 1], padding=[0, 0, 0, 0] | bias_add(conv2d/bias) relu
@@ -200,11 +236,9 @@ backward:
   %23 (8, 2) = softmax_cross_entropy_backward(%19, y_true) function=categorical_crossentropy, from_logits=1, weight=1, scale=0.125
   %24 (2,) = sum_rows(%23)
   %25 (3, 2) = matmul(%14, %23) transpose_a=1, transpose_b=0
-  %26 (8, 3) = matmul(%23, dense/kernel) transpose_a=0, transpose_b=1
-  %27 (8, 1, 1, 3) = reshape(%26) shape=[8, 1, 1, 3]
-  %28 (8, 1, 1, 3) = elementwise(%27) | dropout(0.25)
-  %29 (8, 2, 2, 3) = max_pool2d_backward(%28, %12) pool=[2, 2], strides=[2, 2], padding=[0, 0, 0, 0], src_shape=[8, 2, 2, 3]
-  %30 (8, 2, 2, 3) = elementwise(%29) | relu_backward(%10)
+  %27 (8, 3) = matmul(%23, dense/kernel) transpose_a=0, transpose_b=1 | dropout(0.25)
+  %28 (8, 1, 1, 3) = reshape(%27) shape=[8, 1, 1, 3]
+  %30 (8, 2, 2, 3) = max_pool2d_backward(%28, %12) pool=[2, 2], strides=[2, 2], padding=[0, 0, 0, 0], src_shape=[8, 2, 2, 3] | relu_backward(%10)
   %32 (3, 3, 2, 3), %31 (3,) = conv2d_backward_weights(%5, %30) strides=[1, 1], dilation=[1, 1], padding=[0, 0, 0, 0], weights_shape=[3, 3, 2, 3], bias=1
   %34 (8, 4, 4, 2) = conv2d_backward_data(%30, conv2d_1/kernel) strides=[1, 1], dilation=[1, 1], padding=[0, 0, 0, 0], src_shape=[8, 4, 4, 2] | relu_backward(%5)
   %36 (3, 3, 1, 2), %35 (2,) = conv2d_backward_weights(x, %34) strides=[1, 1], dilation=[1, 1], padding=[0, 0, 0, 0], weights_shape=[3, 3, 1, 2], bias=1
@@ -321,6 +355,40 @@ TEST(Fusion, BiasGradientsJoinTheConvolutionThatReadsTheSameTensor) {
   %7 (3, 3, 1, 2), %5 (2,) = conv2d_backward_weights(x, b) strides=[1, 1], dilation=[1, 1], padding=[0, 0, 0, 0], weights_shape=[3, 3, 1, 2], bias=1
   %6 (1,) = sum_rows(x)
 )");
+}
+
+// Both elementwise ops pass the view, one after the other; the one with an operand of the view's
+// shape does not.
+TEST(Fusion, ViewMovesBehindElementwiseOpsWithoutOperands) {
+  WeightStore weights(1);
+  Net net(weights, 8);
+  const ValueId src = net.input({2, 2, 3});
+  ValueId value = net.dropout(net.activation(net.flatten(src), "relu"), 0.5, 1);
+  value =
+      graph::add(net.builder(), value, net.builder().add_value("a", {8, 12}, ValueRole::kInput));
+  net.graph.value(value).role = ValueRole::kOutput;
+  move_views_behind_elementwise(net.graph);
+  net.graph.verify();
+  EXPECT_EQ(graph::to_text(net.graph), R"(forward:
+  %1 (8, 2, 2, 3) = elementwise(x) | relu
+  %2 (8, 2, 2, 3) = elementwise(%1) | dropout(0.5)
+  %3 (8, 12) = reshape(%2) shape=[8, 12]
+  %5 (8, 12) = elementwise(%3) | add(a)
+)");
+}
+
+TEST(Fusion, ViewThatOthersReadStays) {
+  WeightStore weights(1);
+  Net net(weights, 8);
+  const ValueId flat = net.flatten(net.input({2, 2, 3}));
+  for (const char* function : {"relu", "tanh"})
+    net.graph.value(net.activation(flat, function)).role = ValueRole::kOutput;
+  const ValueId seen = net.flatten(net.x);
+  net.graph.value(seen).role = ValueRole::kOutput;
+  net.graph.value(net.activation(seen, "relu")).role = ValueRole::kOutput;
+  const std::string before = graph::to_text(net.graph);
+  move_views_behind_elementwise(net.graph);
+  EXPECT_EQ(graph::to_text(net.graph), before);
 }
 
 TEST(Fusion, UnusedOpsGoAndUpdatesStay) {

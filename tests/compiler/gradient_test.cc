@@ -58,6 +58,15 @@ ValueId branches(Net& net) {
   return net.activation(net.dense(net.flatten(images), 3, "dense"), "softmax");
 }
 
+// What the pooling's gradient passes on joins the activation's; dropout stands behind a view.
+ValueId pooled(Net& net, bool average) {
+  ValueId value = net.activation(net.conv2d(net.input({6, 6, 2}), 4, "conv2d"), "relu");
+  value = average ? graph::average_pool2d(net.builder(), value, {2, 2, 2, 2, {}})
+                  : net.max_pool(value, 2);
+  value = net.dropout(net.flatten(value), 0.3, 1);
+  return net.activation(net.dense(value, 3, "dense"), "softmax");
+}
+
 ValueId one_dense(Net& net) { return net.dense(net.input({5}), 3, "dense"); }
 
 std::vector<Model> models() {
@@ -72,6 +81,8 @@ std::vector<Model> models() {
                       return net.activation(net.dense(hidden, 3, "dense_1"), "softmax");
                     }});
   models.push_back({"branches", branches});
+  models.push_back({"max_pooled", [](Net& net) { return pooled(net, false); }});
+  models.push_back({"average_pooled", [](Net& net) { return pooled(net, true); }});
   models.push_back({"resnet_block", [](Net& net) { return resnet_block(net, {6, 6, 2}, 4, 3); }});
   models.push_back({"logits", one_dense, LossFunction::kCategoricalCrossentropy, true});
   models.push_back({"sparse", [](Net& net) { return net.activation(one_dense(net), "softmax"); },
