@@ -89,9 +89,9 @@ TEST_P(StepLoop, AllocatesNothingAndFaultsNoPage) {
   if (test.family == "reference" || test.family == "simd") {
     EXPECT_EQ(counts.in_onednn, 0);
   }
-  // None, but for what isn't the step's: the counter's own code, or a stack that grows for it. A
-  // step that touched new memory would have one for each 4 KiB of it.
-  EXPECT_LE(faults, 20);
+  // A step that touches new memory faults at least once a step. A few in a hundred steps are not the
+  // step's: the counter's stack, threads that wake for the first time, the kernel moving pages.
+  EXPECT_LT(faults, 100);
   RecordProperty("page_faults", static_cast<int>(faults));
   RecordProperty("allocations_in_onednn", static_cast<int>(counts.in_onednn));
 }
