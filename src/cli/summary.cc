@@ -1,4 +1,6 @@
 #include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <memory>
@@ -39,6 +41,15 @@ nlohmann::ordered_json describe(const Model& model) {
   return json;
 }
 
+// Like Keras: four less than a narrow terminal has, else the summary's own length.
+int line_length() {
+  constexpr int kOwnLength = 111;
+  winsize size{};
+  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 0;
+  const int columns = size.ws_col - 4;
+  return columns < kOwnLength ? columns : 0;
+}
+
 void summarize(const SummaryOptions& options) {
   const Model model = load_model(options.model);
   if (options.json) {
@@ -47,7 +58,8 @@ void summarize(const SummaryOptions& options) {
     print_json(json);
     return;
   }
-  fmt::print("{}", options.graph ? model.graph_summary(options.batch_size) : model.summary());
+  fmt::print(
+      "{}", options.graph ? model.graph_summary(options.batch_size) : model.summary(line_length()));
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include "cli/options.h"
 #include "cli/output.h"
 #include "pronghorn/callbacks.h"
+#include "pronghorn/error.h"
 #include "pronghorn/model.h"
 #include "pronghorn/saving.h"
 
@@ -115,14 +116,19 @@ std::pair<int64_t, int64_t> parts(const LoadedData& data, const FitOptions& fit)
   return {training, samples - training};
 }
 
-// Says what will be trained on what, once all was found to be in order.
+// Says what will be trained on what, once all was found to be in order; counts what was done.
 class Announcement : public Callback {
  public:
   explicit Announcement(std::function<std::string()> text) : text_(std::move(text)) {}
-  void on_train_begin(TrainingControl&) override { fmt::print("{}", text_()); }
+  void on_train_begin(TrainingControl&) override {
+    if (text_) fmt::print("{}", text_());
+  }
+  void on_epoch_end(TrainingControl&, int, const Logs&) override { ++epochs_; }
+  int epochs() const { return epochs_; }
 
  private:
   std::function<std::string()> text_;
+  int epochs_ = 0;
 };
 
 std::string announcement(const TrainCommand& options, const Model& model,
@@ -211,9 +217,22 @@ void train(const TrainCommand& options) {
       make_callbacks(options, fit.validation_data != nullptr || fit.validation_split > 0);
   for (const auto& callback : callbacks) fit.callbacks.push_back(callback.get());
 
-  Announcement announce([&] { return announcement(options, model, config, data, fit); });
-  if (fit.verbose != Verbose::kSilent) fit.callbacks.push_back(&announce);
-  const History history = model.fit(data.train.x, data.train.y, fit);
+  std::function<std::string()> text;
+  if (fit.verbose != Verbose::kSilent)
+    text = [&] { return announcement(options, model, config, data, fit); };
+  Announcement announce(std::move(text));
+  // First of all, so that it has counted an epoch at whose end another callback fails.
+  fit.callbacks.insert(fit.callbacks.begin(), &announce);
+  History history;
+  try {
+    history = model.fit(data.train.x, data.train.y, fit);
+  } catch (const Error& error) {
+    // A checkpoint's disk that is full, say: what was trained until then is not lost.
+    if (announce.epochs() == 0 || options.out.empty()) throw;
+    model.save_weights(options.out);
+    throw Error(fmt::format("{}; the weights after {} epochs are in '{}'", error.what(),
+                            announce.epochs(), options.out));
+  }
   if (!options.out.empty()) model.save_weights(options.out);
   if (!options.result.empty())
     save_text(options.result, to_text(as_json(options, model, config, data, fit, history)));

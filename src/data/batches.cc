@@ -9,6 +9,7 @@
 #include <numeric>
 
 #include "base/philox.h"
+#include "base/random_streams.h"
 #include "pronghorn/error.h"
 
 namespace pronghorn::data {

@@ -8,10 +8,6 @@
 
 namespace pronghorn::data {
 
-// The random stream (base/philox.h) of an epoch's order: "SHUFFLE" in ASCII, which no layer's or
-// weight's number reaches. The stream's step is the epoch, counted from 0.
-inline constexpr uint64_t kShuffleStream = 0x53485546464C45;
-
 // Keras's validation_split: the first floor(samples * (1 - fraction)) samples are trained on, the
 // rest validates; taken before shuffling.
 struct Split {

@@ -9,6 +9,7 @@
 
 #include "pronghorn/error.h"
 #include "pronghorn/model.h"
+#include "pronghorn/saving.h"
 #include "train/monitor.h"
 
 namespace pronghorn {
@@ -49,7 +50,10 @@ class ModelCheckpointCallback : public Callback {
     }
   }
 
-  void on_train_begin(TrainingControl&) override { best_.reset(); }
+  void on_train_begin(TrainingControl&) override {
+    best_.reset();
+    check_directory();
+  }
 
   void on_epoch_end(TrainingControl& control, int epoch, const Logs& logs) override {
     if (options_.save_best_only) {
@@ -67,6 +71,17 @@ class ModelCheckpointCallback : public Callback {
   }
 
  private:
+  // Asked before the first epoch is spent. What the pattern fills in is not known yet, so this is
+  // about the part of the path that exists.
+  void check_directory() const {
+    const std::filesystem::path known = options_.filepath.substr(0, options_.filepath.find('{'));
+    std::filesystem::path directory = known.parent_path();
+    std::error_code ignored;
+    while (!directory.empty() && !std::filesystem::exists(directory, ignored))
+      directory = directory.parent_path();
+    check_writable(directory / "checkpoint.safetensors");
+  }
+
   ModelCheckpointOptions options_;
   train::Monitor monitor_;
   std::optional<double> best_;
