@@ -79,20 +79,25 @@ TEST_P(StepLoop, AllocatesNothingAndFaultsNoPage) {
   uint64_t step = 0;
   while (step < 3) executable->run({parallel, 1, step++, 0.001f});
 
+  // In 100 steps there are none. But a thread that found no task in the first steps (others took
+  // them over) touches its stack and its heap later, once: then the next 100 steps must have none.
+  // Counted apart from allocations, since the counter's walks up the stack touch pages, too.
+  int64_t faults = 1;
+  for (int attempt = 0; attempt < 3 && faults > 0; ++attempt) {
+    const int64_t before = minor_page_faults();
+    for (int i = 0; i < 100; ++i) executable->run({parallel, 1, step++, 0.001f});
+    faults = minor_page_faults() - before;
+  }
+  EXPECT_EQ(faults, 0);
+
   AllocationCounter::start();
-  const int64_t faults_before = minor_page_faults();
-  while (step < 103) executable->run({parallel, 1, step++, 0.001f});
-  const int64_t faults = minor_page_faults() - faults_before;
+  for (int i = 0; i < 100; ++i) executable->run({parallel, 1, step++, 0.001f});
   const AllocationCounts counts = AllocationCounter::stop();
 
   EXPECT_EQ(counts.others, 0) << "in 100 steps, the first one by\n" << counts.first_of_others;
   if (test.family == "reference" || test.family == "simd") {
     EXPECT_EQ(counts.in_onednn, 0);
   }
-  // A step that touches new memory faults at least once a step. A few in a hundred steps are not the
-  // step's: the counter's stack, threads that wake for the first time, the kernel moving pages.
-  EXPECT_LT(faults, 100);
-  RecordProperty("page_faults", static_cast<int>(faults));
   RecordProperty("allocations_in_onednn", static_cast<int>(counts.in_onednn));
 }
 
