@@ -1,20 +1,49 @@
 #include "platform/parallel.h"
 
-#include <omp.h>
 #include <sched.h>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "platform/denormals.h"
 #include "pronghorn/error.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 namespace pronghorn {
 namespace {
 
 constexpr int kMostThreads = 256;
+
+// How often a thread that waits looks again before it sleeps: some 20 microseconds, longer than
+// what lies between two loops of a step, and shorter than what waking up costs. OpenMP's runtime of
+// GCC spins for milliseconds: with another program on one of two cores, a step of mnist-mlp took 50
+// times as long on two threads as on one.
+constexpr int kSpins = 1000;
+
+void spin_once() {
+#if defined(__x86_64__)
+  _mm_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+// Returns when `value` is no longer `old`.
+uint32_t wait_while(const std::atomic<uint32_t>& value, uint32_t old) {
+  for (int spin = 0; spin < kSpins; ++spin) {
+    const uint32_t now = value.load(std::memory_order_acquire);
+    if (now != old) return now;
+    spin_once();
+  }
+  value.wait(old, std::memory_order_acquire);
+  return value.load(std::memory_order_acquire);
+}
 
 // A thread's part of a loop's tasks, on a cache line of its own.
 struct alignas(64) Share {
@@ -24,50 +53,115 @@ struct alignas(64) Share {
 
 }  // namespace
 
+// The calling thread is number 0; the others are made once and wait between loops. A loop is a job
+// that is open while its caller works on it. A worker that comes in time takes part, and the caller
+// waits for those that did: one that gets no core, because another program has it, holds nobody up.
+class Parallel::Team {
+ public:
+  explicit Team(int threads) : shares_(static_cast<size_t>(threads)) {
+    for (int thread = 1; thread < threads; ++thread)
+      workers_.emplace_back([this, thread] { serve(thread); });
+  }
+
+  ~Team() {
+    ended_.store(true, std::memory_order_relaxed);
+    jobs_.fetch_add(1, std::memory_order_release);
+    jobs_.notify_all();
+    for (std::thread& worker : workers_) worker.join();
+  }
+
+  void run(int64_t tasks, Range range, void* body) {
+    // Nobody is inside: the last job was left before this one.
+    const auto threads = static_cast<int64_t>(shares_.size());
+    for (int64_t thread = 0; thread < threads; ++thread) {
+      Share& share = shares_[static_cast<size_t>(thread)];
+      share.next.store(tasks * thread / threads, std::memory_order_relaxed);
+      share.end = tasks * (thread + 1) / threads;
+    }
+    range_ = range;
+    body_ = body;
+    inside_.store(kOpen, std::memory_order_release);
+    jobs_.fetch_add(1, std::memory_order_release);
+    jobs_.notify_all();
+    work(0);
+    uint32_t inside = inside_.fetch_and(~kOpen, std::memory_order_acq_rel) & ~kOpen;
+    while (inside != 0) inside = wait_while(inside_, inside);
+  }
+
+ private:
+  static constexpr uint32_t kOpen = uint32_t{1} << 31;
+
+  void serve(int thread) {
+    const FlushDenormals flush;
+    uint32_t seen = 0;
+    for (;;) {
+      seen = wait_while(jobs_, seen);
+      if (ended_.load(std::memory_order_relaxed)) return;
+      if (!enter()) continue;
+      work(thread);
+      // The last one out of a closed job wakes the caller.
+      if (inside_.fetch_sub(1, std::memory_order_acq_rel) == 1) inside_.notify_one();
+    }
+  }
+
+  bool enter() {
+    uint32_t inside = inside_.load(std::memory_order_relaxed);
+    while ((inside & kOpen) != 0) {
+      if (inside_.compare_exchange_weak(inside, inside + 1, std::memory_order_acq_rel)) return true;
+    }
+    return false;
+  }
+
+  // Its own share first, which keeps a slice's data in one core's cache from op to op; then what
+  // others have left.
+  void work(int thread) {
+    const size_t threads = shares_.size();
+    for (size_t offset = 0; offset < threads; ++offset) {
+      Share& share = shares_[(static_cast<size_t>(thread) + offset) % threads];
+      for (;;) {
+        const int64_t task = share.next.fetch_add(1, std::memory_order_relaxed);
+        if (task >= share.end) break;
+        range_(body_, task, task + 1, thread);
+      }
+    }
+  }
+
+  std::vector<Share> shares_;
+  Range range_ = nullptr;
+  void* body_ = nullptr;
+  // Counts jobs; workers wait for it to change.
+  alignas(64) std::atomic<uint32_t> jobs_{0};
+  // How many workers are in the job, and kOpen while more may come in.
+  alignas(64) std::atomic<uint32_t> inside_{0};
+  std::atomic<bool> ended_{false};
+  std::vector<std::thread> workers_;
+};
+
 Parallel::Parallel(int threads)
     : threads_(threads == 0 ? std::min(available_cpus(), kMostThreads) : threads) {
   if (threads < 0 || threads > kMostThreads) {
     throw ArgumentError("threads is " + std::to_string(threads) + "; use 1 to " +
                         std::to_string(kMostThreads) + ", or 0 for one per CPU");
   }
+  if (threads_ > 1) team_ = std::make_unique<Team>(threads_);
 }
 
+Parallel::~Parallel() = default;
+
 void Parallel::run(int64_t tasks, Range range, void* body) const {
+  const FlushDenormals flush;
   if (threads_ == 1 || tasks <= 1) {
-    const FlushDenormals flush;
     if (tasks > 0) range(body, 0, tasks, 0);
     return;
   }
-  std::array<Share, kMostThreads> shares;
-  // Always the whole team, though some may find nothing to do: to change its size, GCC's runtime
-  // ends and starts threads and allocates, a hundred times the cost of an idle one.
-#pragma omp parallel num_threads(threads_)
-  {
-    const FlushDenormals flush;
-    // The runtime may grant fewer threads than asked for: share the tasks out by what it granted.
-    const int64_t granted = omp_get_num_threads();
-    const int64_t thread = omp_get_thread_num();
-    shares[static_cast<size_t>(thread)].next.store(tasks * thread / granted,
-                                                   std::memory_order_relaxed);
-    shares[static_cast<size_t>(thread)].end = tasks * (thread + 1) / granted;
-#pragma omp barrier
-    // Its own share first, which keeps a slice's data in one core's cache from op to op; then what
-    // others have left: a thread whose core is busy with another program holds nobody up.
-    for (int64_t offset = 0; offset < granted; ++offset) {
-      Share& share = shares[static_cast<size_t>((thread + offset) % granted)];
-      for (;;) {
-        const int64_t task = share.next.fetch_add(1, std::memory_order_relaxed);
-        if (task >= share.end) break;
-        range(body, task, task + 1, static_cast<int>(thread));
-      }
-    }
-  }
+  team_->run(tasks, range, body);
 }
 
 int available_cpus() {
   cpu_set_t set;
   CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof set, &set) != 0) return std::max(1, omp_get_num_procs());
+  if (sched_getaffinity(0, sizeof set, &set) != 0)
+    return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   return std::max(1, CPU_COUNT(&set));
 }
 

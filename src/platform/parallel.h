@@ -6,9 +6,9 @@
 
 namespace pronghorn {
 
-// A team of threads that runs loops of independent tasks. Which thread runs a task is free, what a
-// task computes is not: a task must write only what is its own and must not depend on the number
-// of threads. Sums over tasks go through reduction_tree.h.
+// A team of threads that runs loops of independent tasks, one loop at a time. Which thread runs a
+// task is free, what a task computes is not: a task must write only what is its own and must not
+// depend on the number of threads. Sums over tasks go through reduction_tree.h.
 //
 // While a loop runs, denormal floats are flushed to zero in every thread that takes part; the
 // calling thread's setting is restored after it.
@@ -16,6 +16,7 @@ class Parallel {
  public:
   // `threads` is 1 to 256; 0 means one per CPU that this process may use.
   explicit Parallel(int threads = 0);
+  ~Parallel();
 
   int threads() const { return threads_; }
 
@@ -49,7 +50,10 @@ class Parallel {
   using Range = void (*)(void* body, int64_t begin, int64_t end, int thread);
   void run(int64_t tasks, Range range, void* body) const;
 
+  class Team;
+
   int threads_;
+  std::unique_ptr<Team> team_;  // none for one thread
 };
 
 // The number of CPUs that this process may run on (its affinity mask), at least 1.

@@ -70,7 +70,6 @@ class BatchNormInferenceKernel final : public Kernel {
   }
 
   void run(const RunContext& context) override {
-    const OneThread one_thread;
     context.parallel.for_each(slices_.count(),
                               [&](int64_t slice, int thread) { sliced_->run(slice, thread); });
   }

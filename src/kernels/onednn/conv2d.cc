@@ -241,7 +241,6 @@ class ConvolutionKernel final : public Kernel {
   }
 
   void run(const RunContext& context) override {
-    const OneThread one_thread;
     if (direction_ != Direction::kBackwardWeights) weights_reorder_->run();
     context.parallel.for_each(slices_.count(), [&](int64_t slice, int thread) {
       sliced_->run(slice, thread);

@@ -79,11 +79,11 @@ class SgemmKernel final : public Kernel {
   }
 
   void run(const RunContext& context) override {
-    const OneThread one_thread;
     const MatmulGeometry& g = geometry_;
     const int64_t lda = g.transpose_a ? g.m : g.k;
     const int64_t ldb = g.transpose_b ? g.k : g.n;
     context.parallel.for_each(blocks_.count(), [&](int64_t block, int) {
+      const OneThread one_thread;
       const int64_t row = block / blocks_.column_blocks * blocks_.rows;
       const int64_t column = block % blocks_.column_blocks * blocks_.columns;
       const int64_t rows = std::min(blocks_.rows, g.m - row);
@@ -133,7 +133,6 @@ class PrimitiveKernel final : public Kernel {
   }
 
   void run(const RunContext& context) override {
-    const OneThread one_thread;
     context.parallel.for_each(blocks_.row_blocks, [&](int64_t block, int thread) {
       sliced_->run(block, thread);
       const int64_t row = block * blocks_.rows;

@@ -110,7 +110,6 @@ class PoolingKernel final : public Kernel {
   }
 
   void run(const RunContext& context) override {
-    const OneThread one_thread;
     context.parallel.for_each(slices_.count(), [&](int64_t slice, int thread) {
       sliced_->run(slice, thread);
       if (epilogue_.empty()) return;

@@ -96,6 +96,7 @@ void SlicedPrimitive::bind(const std::vector<Argument>& arguments, std::byte* wo
 }
 
 void SlicedPrimitive::run(int64_t slice, int thread) const {
+  const OneThread one_thread;
   const size_t which = slice + 1 == slices_ ? variants_.size() - 1 : 0;
   const std::vector<dnnl_exec_arg_t>& call = calls_[static_cast<size_t>(slice)];
   std::array<dnnl_exec_arg_t, kMostArguments> arguments;
@@ -124,7 +125,9 @@ void Reorder::bind(std::byte* from, std::byte* to) {
 }
 
 void Reorder::run() const {
-  if (!trivial_) execute(primitive_, stream_, static_cast<int>(call_.size()), call_.data());
+  if (trivial_) return;
+  const OneThread one_thread;
+  execute(primitive_, stream_, static_cast<int>(call_.size()), call_.data());
 }
 
 }  // namespace pronghorn::kernels::onednn

@@ -14,8 +14,8 @@ namespace pronghorn::kernels::onednn {
 
 // While it lives, oneDNN sees one OpenMP thread on this thread. oneDNN fixes a primitive's number
 // of threads when it is made: one made for two and run inside a parallel region gives wrong
-// weight gradients (Winograd) or never ends (direct), seen with 2.6.3. So this stands around every
-// creation and every run.
+// weight gradients (Winograd) or never ends (direct), seen with 2.6.3; sgemm asks when it runs. So
+// this stands around every creation and every run, on whatever thread that is.
 class OneThread {
  public:
   OneThread();
@@ -72,7 +72,7 @@ class SlicedPrimitive {
   void bind(const std::vector<Argument>& arguments, std::byte* workspace);
 
   int64_t slices() const { return slices_; }
-  // Runs one slice; for use inside a parallel loop, under OneThread.
+  // Runs one slice; for use inside a parallel loop.
   void run(int64_t slice, int thread) const;
 
  private:
