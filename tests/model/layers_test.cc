@@ -210,9 +210,7 @@ struct Refusal {
   const char* message;
 };
 
-void PrintTo(const Refusal& refusal, std::ostream* out) {
-  *out << refusal.class_name;
-}
+void PrintTo(const Refusal& refusal, std::ostream* out) { *out << refusal.class_name; }
 
 class Refused : public testing::TestWithParam<Refusal> {};
 
