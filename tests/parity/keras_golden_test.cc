@@ -195,6 +195,22 @@ TEST(KerasLosses, HaveKerassValues) {
   }
 }
 
+// The golden rows sum to one. Keras 3.15.1 (JAX): sparse_categorical_crossentropy([0], [[.2, .3,
+// .1]]) is log(.6 / .2).
+TEST(KerasLosses, SparseCrossentropyDividesProbabilitiesByTheirSum) {
+  FilledGraph filled;
+  graph::Builder builder(filled.graph);
+  filled.values = {{.2f, .3f, .1f}, {0}};
+  const ValueId y_pred = builder.add_value("p", {1, 3}, graph::ValueRole::kInput);
+  const ValueId y_true = builder.add_value("y", {1}, graph::ValueRole::kInput);
+  graph::loss(builder, y_pred, y_true, graph::LossFunction::kSparseCategoricalCrossentropy, false);
+  filled.values.resize(filled.graph.values.size());
+  const graph::Op& op = filled.graph.ops[0];
+  for (const kernels::Implementation* implementation : kernels::candidates(graph::loss_kind()))
+    EXPECT_NEAR(run_op(filled, op, *implementation)[0][0], 1.0986123085021973, 1e-6)
+        << implementation->name();
+}
+
 TEST(KerasLosses, AreAllTestedOrLeftOutByName) {
   for (const auto& item : golden()["losses"]["value"].items()) {
     const std::string& name = item.key();

@@ -20,8 +20,7 @@ namespace pronghorn::graph {
 // The attribute `function` is one of
 //   categorical_crossentropy         -sum y log p, p divided by its sum and clipped to
 //                                    [1e-7, 1 - 1e-7]; from_logits: p = softmax(y_pred), no clip
-//   sparse_categorical_crossentropy  the same with y one at the class, else zero (p is not divided
-//                                    by its sum)
+//   sparse_categorical_crossentropy  the same with y one at the class, else zero
 //   binary_crossentropy              mean of -(y log p + (1 - y) log(1 - p)), p clipped likewise;
 //                                    from_logits: p = sigmoid(y_pred), no clip
 //   mean_squared_error               mean of (y_pred - y)^2

@@ -112,7 +112,7 @@ struct Loss : LossLoops {
       case LossFunction::kCategoricalCrossentropy:
       case LossFunction::kSparseCategoricalCrossentropy: {
         if (from_logits) return categorical_crossentropy_from_logits(row);
-        const T total = sparse() ? T(1) : row.sum_of_pred();
+        const T total = row.sum_of_pred();
         for (int64_t c = 0; c < columns; ++c)
           if (row.y(c) != 0) sum -= row.y(c) * std::log(clip(row.pred[c] / total));
         return sum;
@@ -194,13 +194,13 @@ struct LossBackward : LossLoops {
   // the total, at every x. A label whose probability is clipped pulls at none.
   template <class T>
   void from_probabilities_gradient(const Row<T>& row, T* diff) const {
-    const T total = sparse() ? T(1) : row.sum_of_pred();
+    const T total = row.sum_of_pred();
     T labels_inside = 0;
     for (int64_t c = 0; c < columns; ++c)
       if (inside(row.pred[c] / total)) labels_inside += row.y(c);
     for (int64_t c = 0; c < columns; ++c) {
       const T own = inside(row.pred[c] / total) ? row.y(c) / row.pred[c] : 0;
-      diff[c] = (sparse() ? 0 : labels_inside / total) - own;
+      diff[c] = labels_inside / total - own;
     }
   }
 };

@@ -140,18 +140,23 @@ void cross_entropy_from_logits_backward(const LossRows& r) {
 
 void sparse_from_probabilities(const LossRows& r) {
   for_rows(r, true, [&](const float* p, const float* labels, int64_t row) HWY_ATTR {
+    const V total = sum_of_parts(r.columns, [&](auto part) HWY_ATTR { return part.load(p); });
     const size_t label = class_of(labels[0], r.columns);
     const float own = label < r.columns ? p[label] : std::numeric_limits<float>::quiet_NaN();
-    r.losses[row] = -hn::GetLane(log(clip(hn::Set(D(), own))));
+    r.losses[row] = -hn::GetLane(log(clip(hn::Div(hn::Set(D(), own), total))));
   });
 }
 void sparse_from_probabilities_backward(const LossRows& r) {
   for_rows(r, true, [&](const float* p, const float* labels, int64_t row) HWY_ATTR {
     float* out = out_row(r, row);
-    for_parts(r.columns, [&](auto part) HWY_ATTR { part.store(hn::Zero(D()), out); });
+    const float total =
+        hn::GetLane(sum_of_parts(r.columns, [&](auto part) HWY_ATTR { return part.load(p); }));
     const size_t label = class_of(labels[0], r.columns);
-    if (label < r.columns && p[label] >= kLowest && p[label] <= kHighest)
-      out[label] = -r.scale / p[label];
+    const float own = label < r.columns ? p[label] / total : 0.0f;
+    const bool pulls = own >= kLowest && own <= kHighest;
+    const V common = hn::Set(D(), pulls ? r.scale / total : 0.0f);
+    for_parts(r.columns, [&](auto part) HWY_ATTR { part.store(common, out); });
+    if (pulls) out[label] = (1.0f / total - 1.0f / p[label]) * r.scale;
   });
 }
 
