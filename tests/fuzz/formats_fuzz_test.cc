@@ -21,7 +21,8 @@ namespace {
 size_t largest_allocation = 0;
 }  // namespace
 
-// Replace the program's, together: remember the largest request.
+// Replace the program's, together: remember the largest request. Not inlined, since GCC warns of a
+// free() that it sees without its malloc().
 void* operator new(size_t bytes, const std::nothrow_t&) noexcept {
   largest_allocation = std::max(largest_allocation, bytes);
   return std::malloc(bytes ? bytes : 1);
@@ -30,8 +31,8 @@ void* operator new(size_t bytes) {
   if (void* memory = operator new(bytes, std::nothrow)) return memory;
   throw std::bad_alloc();
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 
 namespace pronghorn::formats {
 namespace {
