@@ -23,11 +23,11 @@ size_t largest_allocation = 0;
 
 // Replace the program's, together: remember the largest request. Not inlined, since GCC warns of a
 // free() that it sees without its malloc().
-void* operator new(size_t bytes, const std::nothrow_t&) noexcept {
+[[gnu::noinline]] void* operator new(size_t bytes, const std::nothrow_t&) noexcept {
   largest_allocation = std::max(largest_allocation, bytes);
   return std::malloc(bytes ? bytes : 1);
 }
-void* operator new(size_t bytes) {
+[[gnu::noinline]] void* operator new(size_t bytes) {
   if (void* memory = operator new(bytes, std::nothrow)) return memory;
   throw std::bad_alloc();
 }
