@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <atomic>
 #include <vector>
 
@@ -26,11 +25,27 @@ TEST(Parallel, RunsEachTaskOnce) {
     }
 }
 
-TEST(Parallel, GivesEachThreadAContiguousRange) {
-  std::vector<int> thread_of(100);
-  Parallel(3).for_each(
-      100, [&](int64_t index, int thread) { thread_of[static_cast<size_t>(index)] = thread; });
-  EXPECT_TRUE(std::is_sorted(thread_of.begin(), thread_of.end()));
+// Kernels keep scratch memory by thread number.
+TEST(Parallel, NoTwoTasksHaveAThreadNumberAtOnce) {
+  const Parallel parallel(3);
+  std::vector<std::atomic<bool>> busy(3);
+  std::atomic<int> collisions = 0;
+  for (int loop = 0; loop < 200; ++loop)
+    parallel.for_each(50, [&](int64_t, int thread) {
+      if (busy[static_cast<size_t>(thread)].exchange(true)) ++collisions;
+      busy[static_cast<size_t>(thread)] = false;
+    });
+  EXPECT_EQ(collisions, 0);
+}
+
+TEST(Parallel, ReturnsWhenAllTasksAreDone) {
+  const Parallel parallel(4);
+  for (int64_t loop = 0; loop < 2000; ++loop) {
+    // Plain memory: a task that ran on would be seen here, and by the thread sanitizer.
+    std::vector<int64_t> written(5);
+    parallel.for_each(5, [&](int64_t index, int) { written[static_cast<size_t>(index)] = loop; });
+    for (const int64_t value : written) ASSERT_EQ(value, loop);
+  }
 }
 
 TEST(Parallel, CutsRangesByGrainAloneAndNotByThreads) {
