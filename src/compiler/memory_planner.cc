@@ -128,7 +128,7 @@ MemoryPlan plan_memory(const Graph& graph, const std::vector<int64_t>& workspace
     const bool unused = writer == Uses::kNone && uses.readers[id].empty() &&
                         graph.values[id].role == ValueRole::kTemporary;
     if (storages.storage(value) != value || outside_of_arena(graph.values[id]) || unused) continue;
-    // An input is filled before the first op.
+    // An input is filled before the first op, and its contents last.
     blocks[id] = {aligned(graph.values[id].bytes()), std::max(writer, 0),
                   std::max(storages.last(value), std::max(writer, 0))};
     if (graph.values[id].role == ValueRole::kInput)

@@ -25,8 +25,9 @@ struct MemoryPlan {
 // The alignment of every value and workspace: a cache line, and a full vector of AVX-512.
 inline constexpr int64_t kArenaAlignment = 64;
 
-// workspace_bytes[i] belongs to graph.ops[i]. An op writes over its input where its kind allows it
-// and nobody reads the input afterwards.
+// workspace_bytes[i] belongs to graph.ops[i]. A step's inputs keep their place and contents to its
+// end, for the caller to read after it or to run it again. An op writes over its input where its
+// kind allows it and nobody reads the input afterwards.
 MemoryPlan plan_memory(const graph::Graph& graph, const std::vector<int64_t>& workspace_bytes);
 
 }  // namespace pronghorn::compiler

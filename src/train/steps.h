@@ -11,8 +11,8 @@
 
 namespace pronghorn::train {
 
-// A step that is ready to run, and where the caller finds its data. Inputs and labels have to be
-// written anew before each run: their place may serve other values while the step runs.
+// A step that is ready to run, and where the caller finds its data. Inputs and labels are left as
+// the caller wrote them (compiler/memory_planner.h).
 struct CompiledStep {
   std::unique_ptr<runtime::Executable> executable;
   int64_t batch;

@@ -109,16 +109,13 @@ struct Trainer::TrainingPass {
         plan(all.count(), batch_size),
         order(all.count()),
         metrics(std::move(epoch_metrics)),
-        logs(metrics.names("")),
-        labels(static_cast<size_t>(plan.batch_size() * elements_per_sample(all.y))) {}
+        logs(metrics.names("")) {}
 
   Samples samples;
   data::BatchPlan plan;
   data::EpochOrder order;
   EpochMetrics metrics;
   Logs logs;
-  // Of one batch: the metrics need them when their place in the step serves other values already.
-  std::vector<float> labels;
 };
 
 Trainer::Trainer(model::Model& model, const CompileConfig& config)
@@ -244,14 +241,13 @@ double Trainer::train_epoch(TrainingPass& pass, int epoch, const std::vector<Cal
     const auto indices = pass.order.indices(pass.plan, batch);
     data::gather(pass.samples.x, indices, step.inputs);
     data::gather(pass.samples.y, indices, step.labels);
-    data::gather(pass.samples.y, indices, pass.labels.data());
 
     const double begin = seconds_now();
     step.executable->run(context());
     step_seconds += seconds_now() - begin;
     ++step_;
 
-    pass.metrics.add(step, pass.labels.data());
+    pass.metrics.add(step, step.labels);
     pass.metrics.write(pass.logs, 0);
     progress.update(batch + 1, pass.logs);
     if (!std::isfinite(*step.loss)) warn_of_loss(*step.loss, batch, epoch, progress);

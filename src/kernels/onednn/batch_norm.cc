@@ -1,7 +1,5 @@
 #include "graph/ops/batch_norm.h"
 
-#include <optional>
-
 #include "kernels/onednn/onednn.h"
 #include "kernels/onednn/primitive.h"
 #include "platform/batch_slices.h"
@@ -43,18 +41,13 @@ class BatchNormInferenceKernel final : public Kernel {
   explicit BatchNormInferenceKernel(const KernelCase& kernel_case)
       : inputs_(batch_norm_inputs(kernel_case.op)),
         elements_per_row_(kernel_case.input(0).shape.elements() / kernel_case.input(0).shape[0]),
-        slices_(kernel_case.input(0).shape[0]) {
-    const Shape images = as_images(kernel_case.input(0).shape);
-    const graph::Layout layout = kernel_case.input(0).layout;
-    const int64_t last_rows = slices_.rows(slices_.count() - 1);
-    std::vector<SlicedPrimitive::Variant> last;
-    if (last_rows != slices_.rows(0))
-      last.push_back(describe(kernel_case.op, images, layout, last_rows));
-    sliced_.emplace(slices_.count(), describe(kernel_case.op, images, layout, slices_.rows(0)),
-                    std::move(last), kernel_case.threads);
-  }
+        slices_(kernel_case.input(0).shape[0]),
+        sliced_(slices_, kernel_case.threads, [&](int64_t rows) {
+          return describe(kernel_case.op, as_images(kernel_case.input(0).shape),
+                          kernel_case.input(0).layout, rows);
+        }) {}
 
-  size_t workspace_bytes() const override { return sliced_->workspace_bytes(); }
+  size_t workspace_bytes() const override { return sliced_.workspace_bytes(); }
 
   void bind(const Buffers& buffers) override {
     const int64_t bytes = slices_.size() * elements_per_row_ * static_cast<int64_t>(sizeof(float));
@@ -66,19 +59,19 @@ class BatchNormInferenceKernel final : public Kernel {
         {DNNL_ARG_VARIANCE, input(inputs_.moving_variance), 0}};
     if (inputs_.gamma >= 0) arguments.push_back({DNNL_ARG_SCALE, input(inputs_.gamma), 0});
     if (inputs_.beta >= 0) arguments.push_back({DNNL_ARG_SHIFT, input(inputs_.beta), 0});
-    sliced_->bind(arguments, buffers.workspace);
+    sliced_.bind(arguments, buffers.workspace);
   }
 
   void run(const RunContext& context) override {
     context.parallel.for_each(slices_.count(),
-                              [&](int64_t slice, int thread) { sliced_->run(slice, thread); });
+                              [&](int64_t slice, int thread) { sliced_.run(slice, thread); });
   }
 
  private:
   graph::BatchNormInputs inputs_;
   int64_t elements_per_row_;
   BatchSlices slices_;
-  std::optional<SlicedPrimitive> sliced_;
+  SlicedPrimitive sliced_;
 };
 
 // Inference only: in training oneDNN takes the statistics of what it is given, which are a slice's

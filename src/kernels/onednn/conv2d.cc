@@ -74,8 +74,9 @@ class Describer {
             ImageLayouts layouts, FusedStages fused)
       : g_(g), direction_(direction), algorithm_(algorithm), layouts_(layouts), fused_(fused) {}
 
-  // Throws dnnl::error where oneDNN has nothing for it.
-  Described describe(int64_t images) const {
+  // Weights in the layout that oneDNN likes best, or in a given one. Throws dnnl::error where
+  // oneDNN has nothing for it.
+  Described describe(int64_t images, std::optional<memory::desc> weights_desc = {}) const {
     const OneThread one_thread;
     const dnnl::engine& engine = cpu_engine();
     const memory::data_type f32 = memory::data_type::f32;
@@ -84,8 +85,8 @@ class Describer {
                                         one_channel_as_nchw ? tag::nchw : format_tag(layouts_.src));
     const memory::desc dst = image_desc({g_.batch, g_.out_height, g_.out_width, g_.out_channels},
                                         images, format_tag(layouts_.dst));
-    const memory::desc weights({g_.out_channels, g_.channels, g_.kernel_h, g_.kernel_w}, f32,
-                               tag::any);
+    const memory::desc weights = weights_desc.value_or(
+        memory::desc({g_.out_channels, g_.channels, g_.kernel_h, g_.kernel_w}, f32, tag::any));
     const memory::desc bias =
         fused_.bias ? memory::desc({g_.out_channels}, f32, tag::a) : memory::desc();
     const graph::Conv2dWindow& w = g_.window;
@@ -165,20 +166,22 @@ class ConvolutionKernel final : public Kernel {
         fused_(fused_stages(kernel_case.op, direction)),
         epilogue_(kernel_case, remaining_stages(kernel_case.op, direction)) {
     const Describer describer(geometry_, direction, algorithm, layouts, fused_);
-    const Described whole = describer.describe(slices_.rows(0));
-    std::vector<SlicedPrimitive::Variant> last;
-    const int64_t last_rows = slices_.rows(slices_.count() - 1);
-    if (last_rows != slices_.rows(0)) last.push_back(variant(describer.describe(last_rows)));
-    sliced_.emplace(slices_.count(), variant(whole), std::move(last), kernel_case.threads);
+    // All slices share the weights, so the last one takes the layout that the others chose.
+    std::optional<memory::desc> weights;
+    sliced_.emplace(slices_, kernel_case.threads, [&](int64_t rows) {
+      const Described described = describer.describe(rows, weights);
+      weights = described.weights;
+      return variant(described);
+    });
 
     const memory::desc keras_weights(
         {geometry_.out_channels, geometry_.channels, geometry_.kernel_h, geometry_.kernel_w},
         memory::data_type::f32, tag::hwio);
-    weights_bytes_ = (whole.weights.get_size() + 63) / 64 * 64;
+    weights_bytes_ = (weights->get_size() + 63) / 64 * 64;
     if (direction == Direction::kBackwardWeights)
-      weights_reorder_.emplace(whole.weights, keras_weights);
+      weights_reorder_.emplace(*weights, keras_weights);
     else
-      weights_reorder_.emplace(keras_weights, whole.weights);
+      weights_reorder_.emplace(keras_weights, *weights);
   }
 
   // oneDNN's scratchpads; then the weights in its layout, or for weight gradients each slice's

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cassert>
-#include <optional>
 
 #include "kernels/onednn/onednn.h"
 #include "kernels/onednn/primitive.h"
@@ -112,29 +111,26 @@ class PrimitiveKernel final : public Kernel {
   explicit PrimitiveKernel(const KernelCase& kernel_case)
       : geometry_(matmul_geometry(kernel_case.graph, kernel_case.op)),
         blocks_(geometry_, kPrimitiveRows, geometry_.n),
-        epilogue_(kernel_case) {
-    const int64_t last_rows = geometry_.m - (blocks_.row_blocks - 1) * blocks_.rows;
-    std::vector<SlicedPrimitive::Variant> last;
-    if (last_rows != blocks_.rows) last.push_back(describe(last_rows));
-    sliced_.emplace(blocks_.row_blocks, describe(blocks_.rows), std::move(last),
-                    kernel_case.threads);
-  }
+        epilogue_(kernel_case),
+        sliced_(blocks_.row_blocks, blocks_.rows,
+                geometry_.m - (blocks_.row_blocks - 1) * blocks_.rows, kernel_case.threads,
+                [this](int64_t rows) { return describe(rows); }) {}
 
-  size_t workspace_bytes() const override { return sliced_->workspace_bytes(); }
+  size_t workspace_bytes() const override { return sliced_.workspace_bytes(); }
 
   void bind(const Buffers& buffers) override {
     const int64_t floats = sizeof(float);
     dst_ = buffers.output(0);
-    sliced_->bind({{DNNL_ARG_SRC, buffers.inputs[0], blocks_.rows * geometry_.k * floats},
-                   {DNNL_ARG_WEIGHTS, buffers.inputs[1], 0},
-                   {DNNL_ARG_DST, buffers.outputs[0], blocks_.rows * geometry_.n * floats}},
-                  buffers.workspace);
+    sliced_.bind({{DNNL_ARG_SRC, buffers.inputs[0], blocks_.rows * geometry_.k * floats},
+                  {DNNL_ARG_WEIGHTS, buffers.inputs[1], 0},
+                  {DNNL_ARG_DST, buffers.outputs[0], blocks_.rows * geometry_.n * floats}},
+                 buffers.workspace);
     epilogue_.bind(buffers);
   }
 
   void run(const RunContext& context) override {
     context.parallel.for_each(blocks_.row_blocks, [&](int64_t block, int thread) {
-      sliced_->run(block, thread);
+      sliced_.run(block, thread);
       const int64_t row = block * blocks_.rows;
       apply_to_block(epilogue_, dst_, geometry_, row, 0, std::min(blocks_.rows, geometry_.m - row),
                      geometry_.n, context);
@@ -158,7 +154,7 @@ class PrimitiveKernel final : public Kernel {
   MatmulGeometry geometry_;
   Blocks blocks_;
   simd::Epilogue epilogue_;
-  std::optional<SlicedPrimitive> sliced_;
+  SlicedPrimitive sliced_;
   float* dst_ = nullptr;
 };
 

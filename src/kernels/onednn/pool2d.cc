@@ -1,5 +1,3 @@
-#include <optional>
-
 #include "graph/ops/pool2d.h"
 #include "kernels/onednn/onednn.h"
 #include "kernels/onednn/primitive.h"
@@ -65,16 +63,11 @@ class PoolingKernel final : public Kernel {
       : geometry_(pool2d_geometry(kernel_case.graph, kernel_case.op)),
         pooling_(pooling),
         slices_(geometry_.batch),
-        epilogue_(kernel_case) {
-    const int64_t last_rows = slices_.rows(slices_.count() - 1);
-    std::vector<SlicedPrimitive::Variant> last;
-    if (last_rows != slices_.rows(0))
-      last.push_back(describe(geometry_, pooling, layout, last_rows).variant);
-    sliced_.emplace(slices_.count(), describe(geometry_, pooling, layout, slices_.rows(0)).variant,
-                    std::move(last), kernel_case.threads);
-  }
+        epilogue_(kernel_case),
+        sliced_(slices_, kernel_case.threads,
+                [&](int64_t rows) { return describe(geometry_, pooling, layout, rows).variant; }) {}
 
-  size_t workspace_bytes() const override { return sliced_->workspace_bytes(); }
+  size_t workspace_bytes() const override { return sliced_.workspace_bytes(); }
 
   void bind(const Buffers& buffers) override {
     const Pool2dGeometry& g = geometry_;
@@ -103,7 +96,7 @@ class PoolingKernel final : public Kernel {
                      {DNNL_ARG_DIFF_DST, buffers.inputs[0], dst}};
         break;
     }
-    sliced_->bind(arguments, buffers.workspace);
+    sliced_.bind(arguments, buffers.workspace);
     output_ = buffers.output(0);
     output_per_image_ = (is_backward(pooling_) ? src : dst) / floats / slices_.size();
     epilogue_.bind(buffers);
@@ -111,7 +104,7 @@ class PoolingKernel final : public Kernel {
 
   void run(const RunContext& context) override {
     context.parallel.for_each(slices_.count(), [&](int64_t slice, int thread) {
-      sliced_->run(slice, thread);
+      sliced_.run(slice, thread);
       if (epilogue_.empty()) return;
       const int64_t begin = slices_.begin(slice) * output_per_image_;
       epilogue_.apply(output_ + begin, output_ + begin, begin,
@@ -124,7 +117,7 @@ class PoolingKernel final : public Kernel {
   Pooling pooling_;
   BatchSlices slices_;
   simd::Epilogue epilogue_;
-  std::optional<SlicedPrimitive> sliced_;
+  SlicedPrimitive sliced_;
   float* output_ = nullptr;
   int64_t output_per_image_ = 0;
 };

@@ -56,11 +56,11 @@ bool is_reference_code(std::string_view implementation) {
   return implementation.find("ref") != std::string_view::npos;
 }
 
-SlicedPrimitive::SlicedPrimitive(int64_t slices, Variant whole, std::vector<Variant> last,
-                                 int threads)
+SlicedPrimitive::SlicedPrimitive(int64_t slices, int64_t rows, int64_t last_rows, int threads,
+                                 const std::function<Variant(int64_t rows)>& describe)
     : slices_(slices), threads_(threads), scratchpad_stride_(0) {
-  variants_.push_back(std::move(whole));
-  for (Variant& variant : last) variants_.push_back(std::move(variant));
+  variants_.push_back(describe(rows));
+  if (last_rows != rows) variants_.push_back(describe(last_rows));
   for (const Variant& variant : variants_)
     scratchpad_stride_ = std::max(scratchpad_stride_, aligned(variant.scratchpad_bytes));
   for (int thread = 0; thread < threads; ++thread) streams_.emplace_back(cpu_engine());

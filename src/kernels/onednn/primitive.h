@@ -3,12 +3,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <dnnl.hpp>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "graph/graph.h"
 #include "kernels/kernel.h"
+#include "platform/batch_slices.h"
 
 namespace pronghorn::kernels::onednn {
 
@@ -65,8 +67,14 @@ class SlicedPrimitive {
     size_t scratchpad_bytes;
   };
 
-  // `whole` for slices of full size, `last` for the last one if it is shorter (else left out).
-  SlicedPrimitive(int64_t slices, Variant whole, std::vector<Variant> last, int threads);
+  // `describe` makes the primitive for so many rows: for the full slices, and once more for the
+  // last one if it is shorter.
+  SlicedPrimitive(int64_t slices, int64_t rows, int64_t last_rows, int threads,
+                  const std::function<Variant(int64_t rows)>& describe);
+  SlicedPrimitive(const BatchSlices& slices, int threads,
+                  const std::function<Variant(int64_t rows)>& describe)
+      : SlicedPrimitive(slices.count(), slices.rows(0), slices.rows(slices.count() - 1), threads,
+                        describe) {}
 
   size_t workspace_bytes() const { return scratchpad_stride_ * static_cast<size_t>(threads_); }
   void bind(const std::vector<Argument>& arguments, std::byte* workspace);
