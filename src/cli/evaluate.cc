@@ -48,13 +48,7 @@ void add_evaluate(CLI::App& program) {
   CLI::App& command =
       *program.add_subcommand("evaluate", "Measures loss and metrics of a trained model");
   command.add_option("MODEL", options->model, kModelHelp)->required();
-  command.add_option("--weights", options->weights, "The trained weights")
-      ->required()
-      ->type_name("FILE.safetensors");
-  add_data_options(command, options->data);
-  command.add_option("--part", options->part, "The part of a data set that has two")
-      ->check(CLI::IsMember({"test", "train"}))
-      ->capture_default_str();
+  add_trained_options(command, options->weights, options->data, options->part);
   command.add_option("--batch-size", options->batch_size, "Samples in a step")
       ->capture_default_str();
   add_loss_options(command, options->loss);

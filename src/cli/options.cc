@@ -85,6 +85,17 @@ LoadedData load_data(const DataOptions& options) {
   return loaded;
 }
 
+void add_trained_options(CLI::App& command, std::string& weights, DataOptions& data,
+                         std::string& part) {
+  command.add_option("--weights", weights, "The trained weights")
+      ->required()
+      ->type_name("FILE.safetensors");
+  add_data_options(command, data);
+  command.add_option("--part", part, "The part of a data set that has two")
+      ->check(CLI::IsMember({"test", "train"}))
+      ->capture_default_str();
+}
+
 Dataset load_part(const DataOptions& options, const std::string& part) {
   LoadedData loaded = load_data(options);
   if (part == "train" || !loaded.test) return std::move(loaded.train);

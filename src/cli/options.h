@@ -34,7 +34,10 @@ struct LoadedData {
 };
 LoadedData load_data(const DataOptions& options);
 
-// What evaluate and predict look at: the test part where there is one.
+// What evaluate and predict ask of: --weights, --data and what belongs to it, --part.
+void add_trained_options(CLI::App& command, std::string& weights, DataOptions& data,
+                         std::string& part);
+// What they look at: the test part where there is one.
 Dataset load_part(const DataOptions& options, const std::string& part);
 
 // --threads, --kernels.

@@ -107,13 +107,7 @@ void add_predict(CLI::App& program) {
   CLI::App& command = *program.add_subcommand(
       "predict", "Prints the class of each sample, or writes a model's outputs");
   command.add_option("MODEL", options->model, kModelHelp)->required();
-  command.add_option("--weights", options->weights, "The trained weights")
-      ->required()
-      ->type_name("FILE.safetensors");
-  add_data_options(command, options->data);
-  command.add_option("--part", options->part, "The part of a data set that has two")
-      ->check(CLI::IsMember({"test", "train"}))
-      ->capture_default_str();
+  add_trained_options(command, options->weights, options->data, options->part);
   command
       .add_option("--out", options->out,
                   "A .npy file for all outputs, or a .csv file for class and probability")
