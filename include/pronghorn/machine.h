@@ -1,0 +1,84 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace pronghorn {
+
+// Where data live between two uses.
+enum class MemoryLevel : uint8_t { kL1, kL2, kL3, kDram };
+inline constexpr int kMemoryLevels = 4;
+// "L1", "L2", "L3", "DRAM"
+const char* to_string(MemoryLevel level);
+
+// What a CPU reaches, measured: the numbers that predictions are made of. Rates are per second.
+struct Machine {
+  // Of the file's format and of the set of shapes that kernels are measured at.
+  static constexpr int kVersion = 1;
+
+  std::string cpu;  // the CPU's name, as it says itself
+  int cpus = 0;     // those that this process may use
+  // Bytes of L1, L2, L3 of one core; 0 where there is none. (DRAM has no entry.)
+  std::array<int64_t, 3> cache_bytes{};
+  // The one that kernels run with: the best that the CPU has.
+  std::string instruction_set;
+
+  struct Bandwidth {
+    double read = 0, write = 0, copy = 0;  // bytes moved; a copy's are those read and those written
+  };
+  // All threads together.
+  struct Team {
+    int threads = 0;
+    double clock_hertz = 0;     // of a core, while all compute
+    double peak_flops = 0;      // float32 multiply-accumulates, two flops each
+    double region_seconds = 0;  // a parallel loop that does nothing: start and end
+    std::array<Bandwidth, kMemoryLevels> bandwidth{};
+  };
+  // By number of threads, rising; the first has one.
+  std::vector<Team> teams;
+
+  // The peak of one thread by instruction set, weakest first.
+  struct Peak {
+    std::string instruction_set;
+    double flops = 0;
+  };
+  std::vector<Peak> peaks;
+
+  // Textbook loops for a product, vectorized but not blocked: multiply-accumulates, one thread.
+  double unblocked_multiply_accumulates = 0;
+
+  // What one kernel took for one shape, on one thread.
+  struct KernelSample {
+    std::string kernel;  // "onednn.conv2d.winograd"
+    // What its speed depends on (src/cost/features.h), as logarithms to base 2.
+    std::vector<double> features;
+    double work = 0;  // flops that it executes, or bytes where it does nothing but move them
+    double seconds = 0;
+  };
+  std::vector<KernelSample> samples;
+
+  // The team of so many threads; between and beyond those measured, it is interpolated, and beyond
+  // the CPUs more threads give nothing.
+  Team team(int threads) const;
+};
+
+// Measures this machine. Takes up to 15 seconds; everything else that runs meanwhile spoils it.
+Machine measure_machine();
+
+// What is known of this machine: from the user's cache directory ($XDG_CACHE_HOME or ~/.cache,
+// pronghorn/machine.json), or measured now, and kept there, where that file is missing, broken, of
+// another version or another CPU. `note` receives why it was measured, or why it could not be kept;
+// empty where the file was good.
+Machine this_machine(std::string* note = nullptr, bool fresh = false);
+std::string machine_cache_path();
+
+// A machine's file, this one's or another's. Throws FileError where it is none, or of another
+// version, saying what is wrong and where.
+Machine load_machine(const std::string& path);
+void save_machine(const Machine& machine, const std::string& path);
+std::string machine_to_json(const Machine& machine);
+
+}  // namespace pronghorn
