@@ -69,6 +69,17 @@ struct OpLayouts {
   std::vector<graph::Layout> outputs;
 };
 
+// What a kernel does for a case, for predictions and explanations. Where it differs from what the
+// op needs (graph/cost.h), both are shown.
+struct Execution {
+  int64_t multiply_accumulates = 0;
+  int64_t other_flops = 0;
+  // Leading stages of the epilogue that are part of the kernel's own code and cost nothing more.
+  size_t fused_stages = 0;
+  // Independent parts of its loop: threads beyond so many have nothing to do.
+  int64_t tasks = 1;
+};
+
 // One way to run ops of one kind. Stateless; kernels/candidates.cc lists them.
 class Implementation {
  public:
@@ -89,6 +100,10 @@ class Implementation {
   // everything plain.
   virtual OpLayouts layouts(const KernelCase& kernel_case,
                             std::span<const graph::Layout> arriving) const;
+
+  // Of a case that it accepts; layouts need not be decided. The default: the op's own arithmetic,
+  // in the slices of its batch (platform/batch_slices.h).
+  virtual Execution execution(const KernelCase& kernel_case) const;
 
   // The layouts of the case's values are final here, and those that layouts() answered.
   virtual std::unique_ptr<Kernel> create(const KernelCase& kernel_case) const = 0;

@@ -49,6 +49,10 @@ bool by_primitive(const MatmulGeometry& g) {
   return !g.transpose_a && (g.transpose_b || g.n < kFewColumns);
 }
 
+Blocks blocks_of(const MatmulGeometry& g) {
+  return by_primitive(g) ? Blocks(g, kPrimitiveRows, g.n) : Blocks(g, kSgemmBlock, kSgemmBlock);
+}
+
 void apply_to_block(const simd::Epilogue& epilogue, float* dst, const MatmulGeometry& g,
                     int64_t row, int64_t column, int64_t rows, int64_t columns,
                     const RunContext& context) {
@@ -67,7 +71,7 @@ class SgemmKernel final : public Kernel {
  public:
   explicit SgemmKernel(const KernelCase& kernel_case)
       : geometry_(matmul_geometry(kernel_case.graph, kernel_case.op)),
-        blocks_(geometry_, kSgemmBlock, kSgemmBlock),
+        blocks_(blocks_of(geometry_)),
         epilogue_(kernel_case) {}
 
   void bind(const Buffers& buffers) override {
@@ -110,7 +114,7 @@ class PrimitiveKernel final : public Kernel {
  public:
   explicit PrimitiveKernel(const KernelCase& kernel_case)
       : geometry_(matmul_geometry(kernel_case.graph, kernel_case.op)),
-        blocks_(geometry_, kPrimitiveRows, geometry_.n),
+        blocks_(blocks_of(geometry_)),
         epilogue_(kernel_case),
         sliced_(blocks_.row_blocks, blocks_.rows,
                 geometry_.m - (blocks_.row_blocks - 1) * blocks_.rows, kernel_case.threads,
@@ -163,6 +167,13 @@ class Matmul final : public Implementation {
   std::string_view name() const override { return "onednn.matmul"; }
   Family family() const override { return Family::kOnednn; }
   bool takes_epilogue() const override { return true; }
+
+  Execution execution(const KernelCase& kernel_case) const override {
+    const MatmulGeometry g = matmul_geometry(kernel_case.graph, kernel_case.op);
+    Execution execution = Implementation::execution(kernel_case);
+    execution.tasks = blocks_of(g).count();
+    return execution;
+  }
 
   std::unique_ptr<Kernel> create(const KernelCase& kernel_case) const override {
     if (by_primitive(matmul_geometry(kernel_case.graph, kernel_case.op)))

@@ -14,6 +14,12 @@ class ReferenceImplementation : public Implementation {
  public:
   Family family() const override { return Family::kReference; }
   bool takes_epilogue() const override { return true; }
+  // Their loops run in the calling thread.
+  Execution execution(const KernelCase& kernel_case) const override {
+    Execution execution = Implementation::execution(kernel_case);
+    execution.tasks = 1;
+    return execution;
+  }
   // `buffers` hold doubles where the op's values hold floats; its workspace is not used.
   virtual void run_in_double(const KernelCase& kernel_case, const Buffers& buffers,
                              const RunContext& context) const = 0;

@@ -51,6 +51,12 @@ class Elementwise final : public Implementation {
     return {std::vector(kernel_case.op.inputs.size(), layout), {layout}};
   }
 
+  Execution execution(const KernelCase& kernel_case) const override {
+    Execution execution = Implementation::execution(kernel_case);
+    execution.tasks = (kernel_case.output(0).shape.elements() + kGrain - 1) / kGrain;
+    return execution;
+  }
+
   std::unique_ptr<Kernel> create(const KernelCase& kernel_case) const override {
     return std::make_unique<ElementwiseKernel>(kernel_case);
   }

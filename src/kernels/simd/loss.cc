@@ -372,6 +372,11 @@ class LossImplementation final : public Implementation {
 
   std::string_view name() const override { return name_; }
   Family family() const override { return Family::kSimd; }
+  Execution execution(const KernelCase& kernel_case) const override {
+    Execution execution = Implementation::execution(kernel_case);
+    execution.tasks = RowGeometry(kernel_case.input(0).shape).tasks();
+    return execution;
+  }
   std::unique_ptr<Kernel> create(const KernelCase& kernel_case) const override {
     choose_target();
     return std::make_unique<LossKernel>(kernel_case, choose_(), losses_, out_);

@@ -278,6 +278,11 @@ class OptimizerUpdate final : public Implementation {
  public:
   std::string_view name() const override { return "simd.optimizer_update"; }
   Family family() const override { return Family::kSimd; }
+  Execution execution(const KernelCase& kernel_case) const override {
+    Execution execution = Implementation::execution(kernel_case);
+    execution.tasks = (kernel_case.input(0).shape.elements() + kGrain - 1) / kGrain;
+    return execution;
+  }
   std::unique_ptr<Kernel> create(const KernelCase& kernel_case) const override {
     return std::make_unique<UpdateKernel>(kernel_case);
   }

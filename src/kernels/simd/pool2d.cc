@@ -317,6 +317,11 @@ class PoolImplementation final : public Implementation {
   std::string_view name() const override { return name_; }
   Family family() const override { return Family::kSimd; }
   bool takes_epilogue() const override { return true; }
+  Execution execution(const KernelCase& kernel_case) const override {
+    Execution execution = Implementation::execution(kernel_case);
+    execution.tasks = kernel_case.graph.batch;  // at least an image each
+    return execution;
+  }
   std::unique_ptr<Kernel> create(const KernelCase& kernel_case) const override {
     return std::make_unique<KernelType>(kernel_case);
   }

@@ -101,6 +101,12 @@ class Reorder final : public Implementation {
     return {{arriving[0]}, {kernel_case.output(0).layout}};
   }
 
+  Execution execution(const KernelCase& kernel_case) const override {
+    Execution execution = Implementation::execution(kernel_case);
+    execution.tasks = kernel_case.input(0).shape[0];
+    return execution;
+  }
+
   std::unique_ptr<Kernel> create(const KernelCase& kernel_case) const override {
     return std::make_unique<ReorderKernel>(kernel_case);
   }

@@ -19,8 +19,15 @@ struct RowGeometry {
   // Calls run(first, last) for ranges of rows.
   template <class Run>
   void for_rows(const Parallel& parallel, Run&& run) const {
+    parallel.for_ranges(rows, grain(), run);
+  }
+  // How many ranges that are.
+  int64_t tasks() const { return (rows + grain() - 1) / grain(); }
+
+ private:
+  int64_t grain() const {
     constexpr int64_t kGrainElements = 8192;
-    parallel.for_ranges(rows, std::max<int64_t>(1, kGrainElements / columns), run);
+    return std::max<int64_t>(1, kGrainElements / columns);
   }
 };
 

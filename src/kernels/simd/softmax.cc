@@ -85,6 +85,11 @@ class Softmax final : public Implementation {
  public:
   std::string_view name() const override { return "simd.softmax"; }
   Family family() const override { return Family::kSimd; }
+  Execution execution(const KernelCase& kernel_case) const override {
+    Execution execution = Implementation::execution(kernel_case);
+    execution.tasks = RowGeometry(kernel_case.output(0).shape).tasks();
+    return execution;
+  }
   std::unique_ptr<Kernel> create(const KernelCase& kernel_case) const override {
     choose_target();
     return std::make_unique<SoftmaxKernel>(kernel_case, &HWY_DYNAMIC_DISPATCH(softmax_rows));
@@ -95,6 +100,11 @@ class SoftmaxBackward final : public Implementation {
  public:
   std::string_view name() const override { return "simd.softmax_backward"; }
   Family family() const override { return Family::kSimd; }
+  Execution execution(const KernelCase& kernel_case) const override {
+    Execution execution = Implementation::execution(kernel_case);
+    execution.tasks = RowGeometry(kernel_case.output(0).shape).tasks();
+    return execution;
+  }
   std::unique_ptr<Kernel> create(const KernelCase& kernel_case) const override {
     choose_target();
     return std::make_unique<SoftmaxKernel>(kernel_case,
