@@ -40,6 +40,10 @@ CompiledStep::CompiledStep(const std::string& zoo_name, int64_t batch, int threa
 
 void CompiledStep::run() { executable_->run({parallel_, kSeed, step_++, 1e-3f}); }
 
+void CompiledStep::run(runtime::Profile& profile) {
+  executable_->run({parallel_, kSeed, step_++, 1e-3f}, profile);
+}
+
 void CompiledStep::run_family(kernels::Family family) {
   const kernels::RunContext context{parallel_, kSeed, step_++, 1e-3f};
   for (const runtime::Instruction& instruction : executable_->instructions())

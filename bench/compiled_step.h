@@ -7,6 +7,7 @@
 #include "platform/parallel.h"
 #include "pronghorn/model.h"
 #include "runtime/executable.h"
+#include "runtime/profile.h"
 
 namespace pronghorn::bench {
 
@@ -18,6 +19,7 @@ class CompiledStep {
                kernels::ForcedFamily family = {});
 
   void run();
+  void run(runtime::Profile& profile);
   // Only the ops that this family runs, one after the other.
   void run_family(kernels::Family family);
 

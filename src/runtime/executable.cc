@@ -3,8 +3,19 @@
 #include <fmt/format.h>
 
 #include "graph/printer.h"
+#include "runtime/profile.h"
 
 namespace pronghorn::runtime {
+
+void Executable::run(const kernels::RunContext& context, Profile& profile) const {
+  profile.begin_step(*this, context);
+  for (const Instruction& instruction : instructions_) {
+    if (!instruction.kernel) continue;
+    instruction.kernel->run(context);
+    profile.end_op();
+  }
+  profile.end_step();
+}
 
 std::string to_text(const Executable& executable) {
   graph::PrintNotes notes;

@@ -13,6 +13,8 @@
 
 namespace pronghorn::runtime {
 
+class Profile;
+
 // Where a value lives.
 struct Placement {
   // Bytes from the arena's begin, 64-byte aligned; -1 for a value outside of it (a weight, a slot).
@@ -42,6 +44,8 @@ class Executable {
     for (const Instruction& instruction : instructions_)
       if (instruction.kernel) instruction.kernel->run(context);
   }
+  // The same, with a stamp taken between ops.
+  void run(const kernels::RunContext& context, Profile& profile) const;
 
   const graph::Graph& graph() const { return graph_; }
   const std::vector<Instruction>& instructions() const { return instructions_; }

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "kernels/kernel.h"
+#include "platform/timer.h"
+#include "pronghorn/profile.h"
+
+namespace pronghorn::runtime {
+
+class Executable;
+
+struct ProfileOptions {
+  // The latest so many steps are kept.
+  int64_t capacity = 1000;
+  // The first so many steps are run and not recorded: they bring weights into caches and the CPU's
+  // clock to its pace.
+  int64_t warm_up = 0;
+};
+
+// What the steps of one executable took, op by op. One stamp stands between two ops, so an op's
+// time is all that passed from the end of the op before it to its own end. Memory is taken when it
+// is made; recording allocates nothing.
+class Profile {
+ public:
+  // Throws ArgumentError where an option is out of range. Keeps what it needs of the executable.
+  explicit Profile(const Executable& executable, const ProfileOptions& options = {});
+
+  // Recorded and still kept.
+  int64_t steps() const;
+  // With a clock that had 10 ms to be compared with another; see TickClock.
+  StepProfile summarize() const;
+
+  // For Executable::run: around a step, and behind each op that has a kernel.
+  void begin_step(const Executable& executable, const kernels::RunContext& context);
+  void end_op() { *next_stamp_++ = clock_.now(); }
+  void end_step();
+
+ private:
+  int64_t row(int64_t step) const { return step % capacity_ * stamps_per_step_; }
+
+  const Executable* executable_;
+  TickClock clock_;
+  // Everything but the times.
+  StepProfile form_;
+  int64_t capacity_;
+  int64_t stamps_per_step_;
+  // Steps still to be run before the first is recorded.
+  int64_t warm_up_;
+  // Recorded ever; step s is in row s % capacity_ of `stamps_`, which has a row more for steps that
+  // are not recorded.
+  int64_t recorded_ = 0;
+  std::vector<int64_t> stamps_;
+  std::vector<int64_t> step_nanoseconds_;
+  int64_t step_begin_ = 0;
+  int64_t* next_stamp_ = nullptr;
+};
+
+// Median and quartiles, interpolated between neighbours; zeros where there are no values.
+Spread spread_of(std::vector<double> values);
+
+}  // namespace pronghorn::runtime
