@@ -99,9 +99,7 @@ std::vector<std::string_view> pass_names() {
   return names;
 }
 
-std::unique_ptr<runtime::Executable> compile(Graph graph,
-                                             const std::vector<ExternalValue>& external,
-                                             const CompileOptions& options) {
+OptimizedGraph optimize(Graph graph, const CompileOptions& options) {
   for (const std::string& name : options.disabled_passes) {
     const std::vector<std::string_view> known = pass_names();
     if (std::find(known.begin(), known.end(), name) == known.end())
@@ -124,7 +122,13 @@ std::unique_ptr<runtime::Executable> compile(Graph graph,
   std::vector<kernels::Selection> selections = select_kernels(graph, options);
   assign_layouts(graph, selections, options.threads, options.family);
   finish_pass("assign_layouts");
+  return {std::move(graph), std::move(selections)};
+}
 
+std::unique_ptr<runtime::Executable> compile(Graph unoptimized,
+                                             const std::vector<ExternalValue>& external,
+                                             const CompileOptions& options) {
+  auto [graph, selections] = optimize(std::move(unoptimized), options);
   std::vector<std::unique_ptr<kernels::Kernel>> created =
       create_kernels(graph, selections, options.threads);
   std::vector<int64_t> workspace_bytes;

@@ -28,6 +28,15 @@ struct CompileOptions {
   std::function<void(std::string_view pass, const graph::Graph&)> after_pass = {};
 };
 
+// A step's ops after all passes, with the kernel that each will run: all of compile() that needs no
+// memory.
+struct OptimizedGraph {
+  graph::Graph graph;
+  // By op; none is chosen for views.
+  std::vector<kernels::Selection> selections;
+};
+OptimizedGraph optimize(graph::Graph graph, const CompileOptions& options);
+
 // Compiles a graph that training_step.h built. Values keep their ids. Throws Error where memory
 // can't be had.
 std::unique_ptr<runtime::Executable> compile(graph::Graph graph,

@@ -1,0 +1,272 @@
+#include "cost/calibration.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+
+#include "cost/kernel_point.h"
+#include "cost/timed_kernel.h"
+#include "graph/builder.h"
+#include "graph/op_kind.h"
+#include "graph/ops/batch_norm.h"
+#include "graph/ops/concatenate.h"
+#include "graph/ops/conv2d.h"
+#include "graph/ops/elementwise.h"
+#include "graph/ops/loss.h"
+#include "graph/ops/matmul.h"
+#include "graph/ops/optimizer_update.h"
+#include "graph/ops/pool2d.h"
+#include "graph/ops/reshape.h"
+#include "graph/ops/softmax.h"
+#include "graph/ops/sum_rows.h"
+#include "kernels/candidates.h"
+#include "kernels/selection.h"
+
+namespace pronghorn::cost {
+
+using graph::Builder;
+using graph::Graph;
+using graph::ValueId;
+using graph::ValueRole;
+
+namespace {
+
+// Builds one graph after the other.
+class Graphs {
+ public:
+  void add(int64_t batch, const std::function<void(Builder&)>& build) {
+    Graph graph;
+    graph.batch = batch;
+    Builder builder(graph);
+    build(builder);
+    graphs_.push_back(std::move(graph));
+  }
+  std::vector<Graph> take() { return std::move(graphs_); }
+
+ private:
+  std::vector<Graph> graphs_;
+};
+
+ValueId input(Builder& builder, const Shape& shape) {
+  return builder.add_value("x" + std::to_string(builder.graph().values.size()), shape,
+                           ValueRole::kInput);
+}
+
+// Appends the gradient ops of the graph's last op.
+void add_gradient(Builder& builder, std::vector<bool> wanted) {
+  const graph::Op op = builder.graph().ops.back();
+  wanted.resize(op.inputs.size());
+  std::vector<ValueId> diff_outputs(op.outputs.size(), graph::kNoValue);
+  diff_outputs[0] = input(builder, builder.graph().output(op, 0).shape);
+  op.kind->gradient(builder, op, diff_outputs, wanted);
+}
+
+struct ConvolutionShape {
+  int64_t channels, filters, size, kernel = 3, stride = 1;
+};
+
+// From one channel to 128, from images of 32x32 to 4x4; the other kernels and strides at the sizes
+// at which nets have them.
+constexpr ConvolutionShape kConvolutions[] = {
+    {1, 4, 28},     {1, 32, 28},      {3, 16, 32},        {3, 64, 32},        {4, 4, 26},
+    {8, 8, 16},     {16, 16, 32},     {16, 16, 8},        {16, 64, 16},       {32, 32, 16},
+    {32, 32, 28},   {64, 32, 8},      {64, 64, 16},       {64, 64, 8},        {64, 64, 28},
+    {128, 128, 8},  {128, 128, 4},    {64, 128, 16},      {16, 32, 32, 1, 2}, {32, 64, 16, 1, 2},
+    {64, 64, 8, 1}, {64, 256, 14, 1}, {16, 32, 32, 3, 2}, {32, 64, 16, 3, 2}, {64, 128, 8, 3, 2},
+    {1, 16, 28, 5}, {16, 32, 14, 5},  {3, 32, 32, 7, 2},
+};
+
+void add_convolutions(Graphs& graphs) {
+  for (const ConvolutionShape& shape : kConvolutions) {
+    for (const int64_t batch : {1, 16}) {
+      graphs.add(batch, [&](Builder& builder) {
+        const auto same =
+            graph::same_padding(shape.size, shape.kernel, shape.stride, /*dilation=*/1);
+        const graph::Conv2dWindow window{
+            shape.stride, shape.stride, 1, 1, {same.before, same.before, same.after, same.after}};
+        const ValueId src = input(builder, {batch, shape.size, shape.size, shape.channels});
+        const ValueId weights =
+            input(builder, {shape.kernel, shape.kernel, shape.channels, shape.filters});
+        graph::conv2d(builder, src, weights, window);
+        add_gradient(builder, {true, true});
+      });
+    }
+  }
+}
+
+void add_products(Graphs& graphs) {
+  struct Layer {
+    int64_t inputs, units;
+  };
+  constexpr Layer kLayers[] = {{64, 10},   {512, 10},    {8192, 10},  {32, 32},
+                               {64, 64},   {256, 256},   {784, 512},  {512, 512},
+                               {64, 1024}, {1024, 1024}, {8192, 128}, {1024, 64}};
+  for (const Layer& layer : kLayers)
+    for (const int64_t batch : {1, 8, 32, 128, 512}) {
+      if (batch == 512 && layer.inputs * layer.units > 300'000) continue;
+      graphs.add(batch, [&](Builder& builder) {
+        const ValueId src = input(builder, {batch, layer.inputs});
+        const ValueId weights = input(builder, {layer.inputs, layer.units});
+        graph::matmul(builder, src, weights);
+        add_gradient(builder, {true, true});
+      });
+    }
+}
+
+// Tensors whose size runs from what is all overhead to what fills L2 and more.
+struct ImageShape {
+  int64_t images, size, channels;
+};
+constexpr ImageShape kImages[] = {{1, 4, 4},   {1, 8, 16},  {1, 24, 32},  {16, 8, 8},
+                                  {16, 8, 64}, {16, 24, 4}, {16, 24, 64}, {32, 32, 16}};
+
+void add_image_ops(Graphs& graphs) {
+  for (const ImageShape& shape : kImages) {
+    const Shape images{shape.images, shape.size, shape.size, shape.channels};
+    for (const int64_t window : {2, 4})
+      graphs.add(shape.images, [&](Builder& builder) {
+        const ValueId src = input(builder, images);
+        const graph::Pool2dWindow pool{window, window, window, window, {}};
+        graph::max_pool2d(builder, src, pool);
+        add_gradient(builder, {true});
+        graph::average_pool2d(builder, src, pool);
+        add_gradient(builder, {true});
+      });
+    graphs.add(shape.images, [&](Builder& builder) {
+      const ValueId src = input(builder, images);
+      const Shape channels{shape.channels};
+      const ValueId gamma = input(builder, channels), beta = input(builder, channels),
+                    mean = input(builder, channels), variance = input(builder, channels);
+      graph::batch_norm_training(builder, src, gamma, beta, mean, variance, {});
+      add_gradient(builder, {true, true, true});
+      graph::batch_norm_inference(builder, src, gamma, beta, mean, variance, {});
+      graph::sum_rows(builder, src);
+      graph::concatenate(builder, {src, src}, 3);
+      graph::slice(builder, src, 3, 0, std::max<int64_t>(1, shape.channels / 2));
+    });
+    if (shape.channels % 16 != 0) continue;
+    for (const bool from_blocked : {false, true})
+      graphs.add(shape.images, [&](Builder& builder) {
+        const ValueId src = input(builder, images);
+        const ValueId dst = builder.add_op(graph::reorder_kind(), {src})[0];
+        builder.graph().value(from_blocked ? src : dst).layout = graph::Layout::kBlocked16;
+      });
+  }
+}
+
+void add_row_ops(Graphs& graphs) {
+  for (const int64_t rows : {1, 32, 512})
+    for (const int64_t columns : {10, 100, 1000}) {
+      graphs.add(rows, [&](Builder& builder) {
+        const ValueId src = input(builder, {rows, columns});
+        graph::softmax(builder, src);
+        add_gradient(builder, {true});
+        graph::sum_rows(builder, src);
+        graph::concatenate(builder, {src, src}, 1);
+      });
+      for (const graph::LossFunction function :
+           {graph::LossFunction::kCategoricalCrossentropy,
+            graph::LossFunction::kSparseCategoricalCrossentropy,
+            graph::LossFunction::kBinaryCrossentropy, graph::LossFunction::kMeanSquaredError})
+        graphs.add(rows, [&](Builder& builder) {
+          const bool sparse = function == graph::LossFunction::kSparseCategoricalCrossentropy;
+          const ValueId predicted = input(builder, {rows, columns});
+          const ValueId labels = input(builder, sparse ? Shape{rows} : Shape{rows, columns});
+          const ValueId losses = graph::loss(builder, predicted, labels, function, false);
+          add_gradient(builder, {true});
+          if (sparse || function == graph::LossFunction::kCategoricalCrossentropy) {
+            builder.add_op(graph::softmax_cross_entropy_kind(), {predicted, labels},
+                           {{"function", std::string(to_string(function))},
+                            {"from_logits", int64_t{1}},
+                            {"weight", 1.0}});
+            add_gradient(builder, {true});
+          }
+          graph::mean(builder, losses);
+        });
+    }
+}
+
+void add_updates(Graphs& graphs) {
+  for (const char* optimizer : {"sgd", "rmsprop", "adam", "adadelta", "adagrad"})
+    for (const int64_t elements : {32, 1024, 65536, 524288})
+      graphs.add(1, [&](Builder& builder) {
+        graph::Attributes attributes{{"optimizer", std::string(optimizer)}};
+        for (const auto& [name, value] :
+             {std::pair("momentum", 0.0), std::pair("rho", 0.9), std::pair("epsilon", 1e-7),
+              std::pair("beta_1", 0.9), std::pair("beta_2", 0.999), std::pair("weight_decay", 0.0),
+              std::pair("initial_accumulator_value", 0.1)})
+          attributes.set(name, value);
+        for (const char* name : {"nesterov", "centered", "epsilon_outside", "amsgrad"})
+          attributes.set(name, int64_t{0});
+        const Shape shape{elements};
+        const ValueId parameter = input(builder, shape), gradient = input(builder, shape);
+        std::vector<ValueId> slots;
+        for (size_t i = 0; i < graph::optimizer_slots(attributes).size(); ++i)
+          slots.push_back(input(builder, shape));
+        graph::optimizer_update(builder, parameter, gradient, slots, attributes);
+      });
+}
+
+// Elementwise ops of one stage each.
+void add_stages(Graphs& graphs) {
+  for (int number = 0; number <= static_cast<int>(graph::StageFunction::kDropout); ++number)
+    for (const int64_t elements : {64, 1024, 16384, 131072})
+      graphs.add(1, [&](Builder& builder) {
+        const auto function = static_cast<graph::StageFunction>(number);
+        const bool has_operand = graph::stage_traits(function).has_operand;
+        const Shape shape{elements / 32, 32};
+        graph::Stage stage{function};
+        stage.alpha = 0.25;
+        std::vector<ValueId> inputs{input(builder, shape)};
+        if (has_operand) {
+          stage.operand = 1;
+          inputs.push_back(
+              input(builder, function == graph::StageFunction::kBiasAdd ? Shape{32} : shape));
+        }
+        builder.add_op(graph::elementwise_kind(), inputs, {}, {stage});
+      });
+}
+
+// The textbook loops take hundreds of times as long, at a rate that hardly depends on the shape.
+bool too_slow(const kernels::Implementation& implementation, const KernelPoint& point) {
+  return implementation.family() == kernels::Family::kReference && point.work > 3e6;
+}
+
+}  // namespace
+
+std::vector<Graph> calibration_graphs() {
+  Graphs graphs;
+  add_convolutions(graphs);
+  add_products(graphs);
+  add_image_ops(graphs);
+  add_row_ops(graphs);
+  add_updates(graphs);
+  add_stages(graphs);
+  return graphs.take();
+}
+
+std::vector<Machine::KernelSample> measure_kernels() {
+  std::vector<Machine::KernelSample> samples;
+  for (const Graph& graph : calibration_graphs()) {
+    for (size_t index = 0; index < graph.ops.size(); ++index) {
+      const graph::Op& op = graph.ops[index];
+      if (op.kind->is_view()) continue;
+      const kernels::KernelCase kernel_case{graph, op, 1};
+      for (const kernels::Implementation* implementation : kernels::candidates(*op.kind)) {
+        if (kernels::why_not(*implementation, kernel_case)) continue;
+        const KernelPoint point =
+            op.kind == &graph::elementwise_kind()
+                ? stage_point(op.epilogue[0], kernel_case.output(0).shape.elements(),
+                              implementation->name())
+                : kernel_point(kernel_case, *implementation);
+        if (too_slow(*implementation, point)) continue;
+        samples.push_back(
+            {point.kernel, point.features, point.work,
+             time_kernel(graph, index, *implementation, {.runs = 5, .seconds = 3e-3})});
+      }
+    }
+  }
+  return samples;
+}
+
+}  // namespace pronghorn::cost

@@ -1,0 +1,19 @@
+#pragma once
+
+#include "graph/graph.h"
+#include "kernels/kernel.h"
+
+namespace pronghorn::cost {
+
+// How a kernel is timed: at least so many runs, and at least for so long, after one that warms up.
+struct TimingEffort {
+  int runs = 5;
+  double seconds = 2e-3;
+};
+
+// The median time of a run of one op by one implementation that accepts it, alone, on one thread,
+// on data that are numbers between 0 and 1. The graph's layouts are those that arrive at the op.
+double time_kernel(graph::Graph graph, size_t op, const kernels::Implementation& implementation,
+                   TimingEffort effort);
+
+}  // namespace pronghorn::cost
