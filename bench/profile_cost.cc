@@ -38,7 +38,7 @@ int main(int argc, char** argv) {
   const int threads = argc > 3 ? std::atoi(argv[3]) : 1;
   const int rounds = argc > 4 ? std::atoi(argv[4]) : 301;
   pronghorn::bench::CompiledStep step(model, batch, threads);
-  pronghorn::runtime::Profile profile(step.executable(), {.warm_up = 3});
+  pronghorn::runtime::Profile profile(step.executable(), {.warm_up = 3, .counters = true});
   for (int warm_up = 0; warm_up < 3; ++warm_up) step.run(profile);
 
   std::vector<double> profiled_to_plain, plain_to_plain;

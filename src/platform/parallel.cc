@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "platform/denormals.h"
+#include "platform/loop_recorder.h"
 #include "pronghorn/error.h"
 
 #if defined(__x86_64__)
@@ -143,12 +144,41 @@ Parallel::Parallel(int threads)
     throw ArgumentError("threads is " + std::to_string(threads) + "; use 1 to " +
                         std::to_string(kMostThreads) + ", or 0 for one per CPU");
   }
-  if (threads_ > 1) team_ = std::make_unique<Team>(threads_);
+  if (threads_ > 1) {
+    own_team_ = std::make_unique<Team>(threads_);
+    team_ = own_team_.get();
+  }
 }
+
+Parallel::Parallel(const Parallel& other, LoopRecorder& recorder)
+    : threads_(other.threads_), team_(other.team_), recorder_(&recorder) {}
 
 Parallel::~Parallel() = default;
 
 void Parallel::run(int64_t tasks, Range range, void* body) const {
+  if (recorder_ == nullptr) {
+    run_unrecorded(tasks, range, body);
+    return;
+  }
+  // The team runs a loop whose tasks are recorded ones, and knows of no recorder.
+  struct Recorded {
+    Range range;
+    void* body;
+    LoopRecorder& recorder;
+  } recorded{range, body, *recorder_};
+  recorder_->begin_loop();
+  run_unrecorded(
+      tasks,
+      [](void* context, int64_t begin, int64_t end, int thread) {
+        const auto& [inner_range, inner_body, recorder] = *static_cast<Recorded*>(context);
+        const int64_t begin_ticks = recorder.now();
+        inner_range(inner_body, begin, end, thread);
+        recorder.record(thread, begin_ticks, recorder.now());
+      },
+      &recorded);
+}
+
+void Parallel::run_unrecorded(int64_t tasks, Range range, void* body) const {
   const FlushDenormals flush;
   if (threads_ == 1 || tasks <= 1) {
     if (tasks > 0) range(body, 0, tasks, 0);

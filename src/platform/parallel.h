@@ -6,6 +6,8 @@
 
 namespace pronghorn {
 
+class LoopRecorder;
+
 // A team of threads that runs loops of independent tasks, one loop at a time. Which thread runs a
 // task is free, what a task computes is not: a task must write only what is its own and must not
 // depend on the number of threads. Sums over tasks go through reduction_tree.h.
@@ -16,6 +18,9 @@ class Parallel {
  public:
   // `threads` is 1 to 256; 0 means one per CPU that this process may use.
   explicit Parallel(int threads = 0);
+  // The same team, with each loop that is started through this one recorded; loops of `other` still
+  // are not. Both must outlive it, and the recorder be made for as many threads.
+  Parallel(const Parallel& other, LoopRecorder& recorder);
   ~Parallel();
 
   int threads() const { return threads_; }
@@ -49,11 +54,14 @@ class Parallel {
  private:
   using Range = void (*)(void* body, int64_t begin, int64_t end, int thread);
   void run(int64_t tasks, Range range, void* body) const;
+  void run_unrecorded(int64_t tasks, Range range, void* body) const;
 
   class Team;
 
   int threads_;
-  std::unique_ptr<Team> team_;  // none for one thread
+  std::unique_ptr<Team> own_team_;
+  Team* team_ = nullptr;  // none for one thread
+  LoopRecorder* recorder_ = nullptr;
 };
 
 // The number of CPUs that this process may run on (its affinity mask), at least 1.

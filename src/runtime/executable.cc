@@ -8,11 +8,19 @@
 namespace pronghorn::runtime {
 
 void Executable::run(const kernels::RunContext& context, Profile& profile) const {
+  const auto run_ops = [&](const kernels::RunContext& of_ops) {
+    for (const Instruction& instruction : instructions_) {
+      if (!instruction.kernel) continue;
+      instruction.kernel->run(of_ops);
+      profile.end_op();
+    }
+  };
   profile.begin_step(*this, context);
-  for (const Instruction& instruction : instructions_) {
-    if (!instruction.kernel) continue;
-    instruction.kernel->run(context);
-    profile.end_op();
+  if (LoopRecorder* const recorder = profile.recorder()) {
+    const Parallel recorded(context.parallel, *recorder);
+    run_ops({recorded, context.seed, context.step, context.learning_rate});
+  } else {
+    run_ops(context);
   }
   profile.end_step();
 }

@@ -20,13 +20,21 @@ OpTime form_of(const graph::Op& op, const Instruction& instruction) {
           .seconds = {}};
 }
 
+// On average; ops start one or two.
+constexpr int64_t kMostLoopsOfAnOp = 16;
+
 }  // namespace
 
 Profile::Profile(const Executable& executable, const ProfileOptions& options)
-    : executable_(&executable), capacity_(options.capacity), warm_up_(options.warm_up) {
-  if (options.capacity < 1 || options.warm_up < 0) {
-    throw ArgumentError(fmt::format("a profile of {} steps after {}; they must be 1 and 0 or more",
-                                    options.capacity, options.warm_up));
+    : executable_(&executable),
+      capacity_(options.capacity),
+      warm_up_(options.warm_up),
+      trace_steps_(options.trace_steps) {
+  if (options.capacity < 1 || options.warm_up < 0 || options.trace_steps < 0) {
+    throw ArgumentError(
+        fmt::format("a profile of {} steps after {}, {} of them traced; it takes 1 or more after 0 "
+                    "or more, 0 or more of them traced",
+                    options.capacity, options.warm_up, options.trace_steps));
   }
   const graph::Graph& graph = executable.graph();
   form_.batch_size = graph.batch;
@@ -35,6 +43,18 @@ Profile::Profile(const Executable& executable, const ProfileOptions& options)
   stamps_per_step_ = static_cast<int64_t>(form_.ops.size()) + 1;
   stamps_.resize(static_cast<size_t>((capacity_ + 1) * stamps_per_step_));
   step_nanoseconds_.resize(static_cast<size_t>(capacity_));
+
+  form_.threads = options.threads;
+  if (trace_steps_ > 0) {
+    traced_stamps_.resize(static_cast<size_t>(trace_steps_ * stamps_per_step_));
+    recorder_ = std::make_unique<LoopRecorder>(options.threads,
+                                               trace_steps_ * stamps_per_step_ * kMostLoopsOfAnOp);
+  }
+  if (options.counters) {
+    counters_ = std::make_unique<HardwareCounters>();
+    counts_.resize(counters_->names().size());
+    counts_begin_ = counts_end_ = counts_;
+  }
 }
 
 int64_t Profile::steps() const { return std::min(recorded_, capacity_); }
@@ -42,8 +62,11 @@ int64_t Profile::steps() const { return std::min(recorded_, capacity_); }
 void Profile::begin_step(const Executable& executable, const kernels::RunContext& context) {
   if (&executable != executable_)
     throw std::logic_error("a profile was made for another executable than the one that runs");
+  if (tracing() && context.parallel.threads() != form_.threads)
+    throw std::logic_error("a trace was made for another number of threads than those that run");
   form_.threads = context.parallel.threads();
   next_stamp_ = stamps_.data() + (warm_up_ > 0 ? capacity_ * stamps_per_step_ : row(recorded_));
+  if (counting()) counters_->read(counts_begin_);
   step_begin_ = TickClock::steady_nanoseconds();
   *next_stamp_++ = clock_.now();
 }
@@ -55,6 +78,15 @@ void Profile::end_step() {
     return;
   }
   step_nanoseconds_[static_cast<size_t>(recorded_ % capacity_)] = step_end - step_begin_;
+  if (counting()) {
+    counters_->read(counts_end_);
+    for (size_t i = 0; i < counts_.size(); ++i) counts_[i] += counts_end_[i] - counts_begin_[i];
+    ++counted_steps_;
+  }
+  if (tracing()) {
+    std::copy_n(stamps_.begin() + row(recorded_), stamps_per_step_,
+                traced_stamps_.begin() + recorded_ * stamps_per_step_);
+  }
   ++recorded_;
 }
 
@@ -82,7 +114,38 @@ StepProfile Profile::summarize() const {
   }
   profile.step_seconds = spread_of(std::move(seconds));
   profile.coverage = in_steps > 0 ? in_ops / in_steps : 0;
+  for (size_t i = 0; i < counts_.size(); ++i)
+    profile.counters.emplace_back(counters_->names()[i],
+                                  counts_[i] / static_cast<double>(counted_steps_));
+  profile.trace = trace(seconds_per_tick);
   return profile;
+}
+
+// A loop runs between the stamps around its op: all threads' ticks are of one time. An op without a
+// loop is the work of the thread that runs the step.
+std::vector<TraceEvent> Profile::trace(double seconds_per_tick) const {
+  const auto seconds = [&](int64_t ticks) {
+    return static_cast<double>(ticks - traced_stamps_.front()) * seconds_per_tick;
+  };
+  const auto ops = static_cast<size_t>(stamps_per_step_ - 1);
+  const int64_t steps = std::min(trace_steps_, recorded_);
+  std::vector<TraceEvent> events;
+  std::vector<size_t> next_part(static_cast<size_t>(form_.threads));
+  for (int64_t step = 0; step < steps; ++step)
+    for (size_t op = 0; op < ops; ++op) {
+      const int64_t* const stamp = traced_stamps_.data() + step * stamps_per_step_ + op;
+      const size_t events_before = events.size();
+      for (int thread = 0; thread < form_.threads; ++thread) {
+        const auto parts = recorder_->parts(thread);
+        size_t& next = next_part[static_cast<size_t>(thread)];
+        for (; next < parts.size() && parts[next].begin < stamp[1]; ++next)
+          events.push_back(
+              {op, step, thread, seconds(parts[next].begin), seconds(parts[next].end)});
+      }
+      if (events.size() == events_before)
+        events.push_back({op, step, 0, seconds(stamp[0]), seconds(stamp[1])});
+    }
+  return events;
 }
 
 Spread spread_of(std::vector<double> values) {

@@ -1,9 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "kernels/kernel.h"
+#include "platform/hardware_counters.h"
+#include "platform/loop_recorder.h"
 #include "platform/timer.h"
 #include "pronghorn/profile.h"
 
@@ -17,6 +20,12 @@ struct ProfileOptions {
   // The first so many steps are run and not recorded: they bring weights into caches and the CPU's
   // clock to its pace.
   int64_t warm_up = 0;
+  // Of the first so many that are recorded it is kept which thread ran what.
+  int64_t trace_steps = 0;
+  // Of the team that will run the steps; for the trace.
+  int threads = 1;
+  // Reads hardware_counters.h around some of the steps.
+  bool counters = false;
 };
 
 // What the steps of one executable took, op by op. One stamp stands between two ops, so an op's
@@ -36,9 +45,15 @@ class Profile {
   void begin_step(const Executable& executable, const kernels::RunContext& context);
   void end_op() { *next_stamp_++ = clock_.now(); }
   void end_step();
+  // What records the loops of the step that runs; null where it is not traced.
+  LoopRecorder* recorder() const { return tracing() ? recorder_.get() : nullptr; }
 
  private:
+  bool tracing() const { return warm_up_ == 0 && recorded_ < trace_steps_; }
+  // Reading the counters takes system calls, so they are read around every 16th step.
+  bool counting() const { return counters_ && warm_up_ == 0 && recorded_ % 16 == 0; }
   int64_t row(int64_t step) const { return step % capacity_ * stamps_per_step_; }
+  std::vector<TraceEvent> trace(double seconds_per_tick) const;
 
   const Executable* executable_;
   TickClock clock_;
@@ -55,6 +70,15 @@ class Profile {
   std::vector<int64_t> step_nanoseconds_;
   int64_t step_begin_ = 0;
   int64_t* next_stamp_ = nullptr;
+
+  int64_t trace_steps_;
+  std::unique_ptr<LoopRecorder> recorder_;
+  // Rows of the traced steps, which the ring will overwrite.
+  std::vector<int64_t> traced_stamps_;
+
+  std::unique_ptr<HardwareCounters> counters_;
+  int64_t counted_steps_ = 0;
+  std::vector<double> counts_begin_, counts_end_, counts_;
 };
 
 // Median and quartiles, interpolated between neighbours; zeros where there are no values.

@@ -138,6 +138,79 @@ TEST(Profile, RefusesAnotherExecutableAndNoSteps) {
   EXPECT_THROW(other.run(profile), std::logic_error);
   EXPECT_THROW(Profile(step.executable(), {.capacity = 0}), ArgumentError);
   EXPECT_THROW(Profile(step.executable(), {.warm_up = -1}), ArgumentError);
+  EXPECT_THROW(Profile(step.executable(), {.trace_steps = -1}), ArgumentError);
+  Profile traced(step.executable(), {.trace_steps = 1, .threads = 2});
+  EXPECT_THROW(step.run(traced), std::logic_error);
+}
+
+TEST(Profile, TracesTheFirstStepsOnTheirThreads) {
+  constexpr int kThreads = 2;
+  Step step(64, small, kThreads);
+  Profile profile(step.executable(),
+                  {.capacity = 2, .warm_up = 1, .trace_steps = 3, .threads = kThreads});
+  for (int i = 0; i < 10; ++i) step.run(profile);
+  const StepProfile summary = profile.summarize();
+  ASSERT_FALSE(summary.trace.empty());
+  std::vector<int> seen(3 * summary.ops.size());
+  bool other_thread = false;
+  double last_end = 0;
+  for (const TraceEvent& event : summary.trace) {
+    ASSERT_LT(event.op, summary.ops.size());
+    ASSERT_TRUE(event.step >= 0 && event.step < 3);
+    ASSERT_TRUE(event.thread >= 0 && event.thread < kThreads);
+    EXPECT_GE(event.begin, 0);
+    EXPECT_LE(event.begin, event.end);
+    seen[static_cast<size_t>(event.step) * summary.ops.size() + event.op]++;
+    other_thread |= event.thread == 1;
+    if (event.thread == 0) {  // one thing after the other
+      EXPECT_GE(event.begin, last_end);
+      last_end = event.end;
+    }
+  }
+  for (const int events : seen) EXPECT_GE(events, 1) << "an op of a step is missing";
+  // On a busy machine the second thread may come too late for any single loop.
+  if (!other_thread) GTEST_SKIP() << "the second thread got no CPU";
+}
+
+TEST(Profile, TraceIsOfTheStepsThatRan) {
+  Step step(4, small);
+  Profile profile(step.executable(), {.trace_steps = 5});
+  step.run(profile);
+  step.run(profile);
+  std::vector<int64_t> steps;
+  for (const TraceEvent& event : profile.summarize().trace) steps.push_back(event.step);
+  EXPECT_THAT(steps, ::testing::Contains(0));
+  EXPECT_THAT(steps, ::testing::Contains(1));
+  EXPECT_THAT(steps, ::testing::Each(::testing::Lt(2)));
+}
+
+TEST(Profile, TracedStepsComputeWhatOthersCompute) {
+  Step plain(64, small, 2), traced(64, small, 2);
+  Profile profile(traced.executable(), {.trace_steps = 2, .threads = 2});
+  for (int i = 0; i < 3; ++i) {
+    plain.run();
+    traced.run(profile);
+  }
+  EXPECT_EQ(plain.weights(), traced.weights());
+}
+
+TEST(Profile, CountsWhatTheMachineLetsItCount) {
+  Step step(4, small);
+  Profile profile(step.executable(), {.warm_up = 2, .counters = true});
+  for (int i = 0; i < 20; ++i) step.run(profile);
+  const StepProfile summary = profile.summarize();
+  const HardwareCounters here;
+  ASSERT_EQ(summary.counters.size(), here.names().size());
+  for (size_t i = 0; i < here.names().size(); ++i) {
+    EXPECT_EQ(summary.counters[i].first, here.names()[i]);
+    // A step touches no new memory.
+    if (here.names()[i] == "page faults") {
+      EXPECT_LT(summary.counters[i].second, 10);
+    }
+    if (here.names()[i] == "instructions") {
+      EXPECT_GT(summary.counters[i].second, 1000);
+    }
+  }
 }
 
 class Coverage : public ::testing::TestWithParam<int> {};
