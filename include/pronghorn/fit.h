@@ -5,6 +5,7 @@
 
 #include "pronghorn/callbacks.h"
 #include "pronghorn/data.h"
+#include "pronghorn/profile.h"
 
 namespace pronghorn {
 
@@ -23,6 +24,12 @@ struct FitOptions {
   const Dataset* validation_data = nullptr;
   bool shuffle = true;
   int initial_epoch = 0;
+  // Filled when fit returns, where given: each op timed in the training's own steps. Of the steps
+  // of full batch size (a last short batch runs another step), the first two left out, the latest
+  // 1000.
+  StepProfile* profile = nullptr;
+  // Of the first so many profiled steps, the profile says which thread ran what.
+  int64_t trace_steps = 0;
 };
 
 struct EvaluateOptions {

@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <optional>
 
 #include "data/batches.h"
 #include "pronghorn/error.h"
+#include "runtime/profile.h"
 #include "train/epoch_metrics.h"
 #include "train/loss_name.h"
 #include "train/metrics.h"
@@ -116,6 +118,8 @@ struct Trainer::TrainingPass {
   data::EpochOrder order;
   EpochMetrics metrics;
   Logs logs;
+  // Of the steps of full batch size, where one was asked for.
+  std::optional<runtime::Profile> profile;
 };
 
 Trainer::Trainer(model::Model& model, const CompileConfig& config)
@@ -191,6 +195,17 @@ History Trainer::fit(pronghorn::Model& owner, const Array& x, const Array& y,
   if (validation) compile_for(*validation, options.batch_size, /*training=*/false);
 
   TrainingPass pass(training, options.batch_size, make_epoch_metrics());
+  if (options.profile != nullptr) {
+    const int64_t full_batches = training.count() / pass.plan.batch_size();
+    runtime::ProfileOptions profile;
+    // Caches and the CPU's clock settle in two steps; but what is short is not left out whole.
+    profile.warm_up =
+        std::clamp<int64_t>(full_batches * (options.epochs - options.initial_epoch) - 1, 0, 2);
+    profile.trace_steps = options.trace_steps;
+    profile.threads = parallel_.threads();
+    profile.counters = true;
+    pass.profile.emplace(*steps_.training(pass.plan.batch_size()).executable, profile);
+  }
   EpochMetrics validation_metrics = pass.metrics;
   Logs logs = pass.logs;
   if (validation)
@@ -228,6 +243,7 @@ History Trainer::fit(pronghorn::Model& owner, const Array& x, const Array& y,
     for (Callback* callback : options.callbacks) callback->on_epoch_end(control, epoch, logs);
   }
   for (Callback* callback : options.callbacks) callback->on_train_end(control, logs);
+  if (pass.profile) *options.profile = pass.profile->summarize();
   return history;
 }
 
@@ -243,7 +259,10 @@ double Trainer::train_epoch(TrainingPass& pass, int epoch, const std::vector<Cal
     data::gather(pass.samples.y, indices, step.labels);
 
     const double begin = seconds_now();
-    step.executable->run(context());
+    if (pass.profile && step.batch == pass.plan.batch_size())
+      step.executable->run(context(), *pass.profile);
+    else
+      step.executable->run(context());
     step_seconds += seconds_now() - begin;
     ++step_;
 

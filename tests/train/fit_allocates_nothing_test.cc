@@ -21,7 +21,7 @@ class Counting : public Callback {
   AllocationCounts counts{-1, -1, "not counted"};
 };
 
-TEST(FitLoop, AllocatesNothingIn100Batches) {
+void fit_and_count(StepProfile* profile) {
   if (!AllocationCounter::kWorks) GTEST_SKIP() << "sanitizers replace malloc themselves";
   Sequential model({6}, {layers::Dense(16, {.activation = "relu"}), layers::Dropout(0.2),
                          layers::Dense(10, {.activation = "softmax"})});
@@ -37,8 +37,17 @@ TEST(FitLoop, AllocatesNothingIn100Batches) {
   options.batch_size = 8;
   options.verbose = Verbose::kSilent;
   options.callbacks = {&counting};
+  options.profile = profile;
+  options.trace_steps = 20;
   model.fit(x, y, options);
   EXPECT_EQ(counting.counts.others, 0) << counting.counts.first_of_others;
+}
+
+TEST(FitLoop, AllocatesNothingIn100Batches) { fit_and_count(nullptr); }
+
+TEST(FitLoop, AllocatesNothingWhereItIsProfiled) {
+  StepProfile profile;
+  fit_and_count(&profile);
 }
 
 }  // namespace

@@ -408,6 +408,41 @@ TEST(Fit, RefusesWhatIsOutOfRangeBeforeItTrains) {
   EXPECT_EQ(values_of(model), before);
 }
 
+TEST(Fit, ProfilesTheStepsOfFullBatchSize) {
+  const Dataset data = corners(70);
+  Sequential plain = small_model(), profiled = small_model();
+  plain.compile(config_with(0.1, 2));
+  profiled.compile(config_with(0.1, 2));
+  FitOptions options = silent(3, 32);
+  plain.fit(data.x, data.y, options);
+  StepProfile profile;
+  options.profile = &profile;
+  options.trace_steps = 2;
+  profiled.fit(data.x, data.y, options);
+  EXPECT_EQ(profile.batch_size, 32);
+  EXPECT_EQ(profile.threads, 2);
+  EXPECT_EQ(profile.steps, 3 * 2 - 2) << "short batches and the warm-up are left out";
+  ASSERT_FALSE(profile.ops.empty());
+  EXPECT_EQ(profile.ops.front().layer, "hidden");
+  EXPECT_EQ(profile.ops.back().phase, "update");
+  ASSERT_FALSE(profile.trace.empty());
+  EXPECT_EQ(profile.trace.back().step, 1);
+  EXPECT_EQ(values_of(plain), values_of(profiled));
+}
+
+TEST(Fit, ProfilesTheOneStepThatThereIs) {
+  const Dataset data = corners(20);
+  Sequential model = small_model();
+  model.compile(config_with(0.1));
+  FitOptions options = silent(1, 32);
+  StepProfile profile;
+  options.profile = &profile;
+  model.fit(data.x, data.y, options);
+  EXPECT_EQ(profile.batch_size, 20);
+  EXPECT_EQ(profile.steps, 1);
+  EXPECT_TRUE(profile.trace.empty());
+}
+
 TEST(Fit, RefusesImagesOfAnotherShape) {
   Sequential model = small_model();
   model.compile(config_with(0.1));
