@@ -90,5 +90,10 @@ std::unique_ptr<Callback> ReduceLROnPlateau(ReduceLROnPlateauOptions options = {
 // One line per epoch in Keras's format (header, sorted names, CRLF). The file is written anew
 // unless `append`.
 std::unique_ptr<Callback> CSVLogger(std::string path, bool append = false);
+// Event files for TensorBoard, in log_dir/train and, where there is validation, log_dir/validation:
+// each epoch's logs as scalars "epoch_loss", "epoch_accuracy", and "epoch_learning_rate". Each call
+// of fit adds files; an epoch is in them when it has ended. The directory is made here; throws
+// FileError where it can't be, or be written into.
+std::unique_ptr<Callback> TensorBoard(std::string log_dir);
 
 }  // namespace pronghorn

@@ -46,6 +46,7 @@ struct TrainCommand {
   std::string out;
   std::string log;
   std::string checkpoint;
+  std::string tensorboard;
   std::string result;
   std::optional<int> early_stopping;
   std::optional<int> reduce_lr;
@@ -82,6 +83,7 @@ std::vector<std::unique_ptr<Callback>> make_callbacks(const TrainCommand& option
   const std::string monitor = validates ? "val_loss" : "loss";
   std::vector<std::unique_ptr<Callback>> callbacks;
   if (!options.log.empty()) callbacks.push_back(CSVLogger(options.log));
+  if (!options.tensorboard.empty()) callbacks.push_back(TensorBoard(options.tensorboard));
   if (!options.checkpoint.empty()) {
     ModelCheckpointOptions checkpoint;
     checkpoint.filepath = options.checkpoint;
@@ -193,6 +195,7 @@ void train(const TrainCommand& options) {
   if (!options.out.empty()) check_writable(options.out);
   if (!options.log.empty()) check_writable(options.log);
   if (!options.result.empty()) check_writable(options.result);
+  if (!options.tensorboard.empty()) TensorBoard(options.tensorboard);  // makes its directory
 
   Model model = load_model(options.model);
   LoadedData data = load_data(options.data);
@@ -278,6 +281,11 @@ void add_file_options(CLI::App& command, TrainCommand& options) {
                   "Writes the weights after each epoch; {epoch:02d} and {val_loss:.2f} are filled "
                   "in")
       ->type_name("FILE.safetensors");
+  command
+      .add_option("--tensorboard", options.tensorboard,
+                  "Event files for TensorBoard, with the scalars that Keras's callback writes for "
+                  "each epoch; look at them with: tensorboard --logdir DIR")
+      ->type_name("DIR");
   command
       .add_option("--result", options.result,
                   "Where the JSON that --json prints is written, with the progress shown as well")
