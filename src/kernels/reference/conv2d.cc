@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "kernels/reference/loop_kernel.h"
+#include "kernels/reference/counted.h"
 #include "kernels/reference/tensor_view.h"
 
 namespace pronghorn::kernels::reference {
@@ -120,15 +120,16 @@ struct BackwardWeights : Conv2dLoops {
 }  // namespace
 
 const ReferenceImplementation& conv2d() {
-  static const LoopImplementation<Forward> implementation("reference.conv2d");
+  static const CountingLoopImplementation<Forward> implementation("reference.conv2d");
   return implementation;
 }
 const ReferenceImplementation& conv2d_backward_data() {
-  static const LoopImplementation<BackwardData> implementation("reference.conv2d_backward_data");
+  static const CountingLoopImplementation<BackwardData> implementation(
+      "reference.conv2d_backward_data");
   return implementation;
 }
 const ReferenceImplementation& conv2d_backward_weights() {
-  static const LoopImplementation<BackwardWeights> implementation(
+  static const CountingLoopImplementation<BackwardWeights> implementation(
       "reference.conv2d_backward_weights");
   return implementation;
 }

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "kernels/reference/loop_kernel.h"
+#include "kernels/reference/counted.h"
 #include "kernels/reference/tensor_view.h"
 
 namespace pronghorn::kernels::reference {
@@ -49,7 +49,7 @@ struct Loops {
 }  // namespace
 
 const ReferenceImplementation& matmul() {
-  static const LoopImplementation<Loops> implementation("reference.matmul");
+  static const CountingLoopImplementation<Loops> implementation("reference.matmul");
   return implementation;
 }
 

@@ -23,6 +23,12 @@ class ReferenceImplementation : public Implementation {
   // `buffers` hold doubles where the op's values hold floats; its workspace is not used.
   virtual void run_in_double(const KernelCase& kernel_case, const Buffers& buffers,
                              const RunContext& context) const = 0;
+  // The loops, without the epilogue, on numbers that count what is done with them (counted.h),
+  // which `buffers` hold. False where the kind's loops aren't made for it: those of products and
+  // convolutions are.
+  virtual bool run_counting(const KernelCase&, const Buffers&, const RunContext&) const {
+    return false;
+  }
 };
 
 const ReferenceImplementation& average_pool2d();
