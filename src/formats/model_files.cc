@@ -19,7 +19,7 @@ constexpr uint64_t kMaxModelBytes = uint64_t{64} << 20;
 
 // The embedded text, or none.
 std::string_view zoo_text(std::string_view file) {
-  for (const formats::ZooFile& entry : formats::zoo_files())
+  for (const EmbeddedFile& entry : formats::zoo_files())
     if (entry.name == file) return entry.text;
   return {};
 }
