@@ -178,7 +178,9 @@ struct Explanation {
 
   // Measured where it was, else predicted.
   double step_seconds() const { return profile ? profile->step_seconds.median : predicted.seconds; }
-  int64_t steps_per_epoch() const { return (samples + batch_size - 1) / batch_size; }
+  int64_t steps_per_epoch() const {
+    return batch_size > 0 ? (samples + batch_size - 1) / batch_size : 0;
+  }
   // Of the machine's peak, for the useful flops of something that takes so many seconds.
   double share_of_peak(const Work& work, double seconds) const;
 };

@@ -203,7 +203,7 @@ Json document(const Explanation& explanation, const std::vector<Variant>& varian
           {"model", explanation.model},
           {"batch_size", explanation.batch_size},
           {"samples", explanation.samples},
-          {"steps_per_epoch", explanation.batch_size > 0 ? explanation.steps_per_epoch() : 0},
+          {"steps_per_epoch", explanation.steps_per_epoch()},
           {"threads", explanation.threads},
           {"optimizer", explanation.optimizer},
           {"loss", explanation.loss},

@@ -20,11 +20,12 @@ std::string quantity(double number) {
 }
 
 std::string both(const Comparison& comparison, int columns) {
+  const char* const group = "multiply-accumulates";
   Table table({{{"model"}, true, 0, 12, ""},
                {{"parameters"}, false, 0, 0, ""},
-               {{"forward"}, false, 0, 0, "multiply-accumulates per image"},
-               {{"training"}, false, 0, 0, "multiply-accumulates per image"},
-               {{"ms a step", "predicted"}, false, 0, 0, ""},
+               {{"forward"}, false, 0, 0, group},
+               {{"training"}, false, 0, 0, group},
+               {{"ms a step", "predicted"}, false, comparison.measured ? 1 : 0, 0, ""},
                {{"ms a step", "measured"}, false, comparison.measured ? 0 : 1, 0, ""},
                {{"an epoch"}, false, 0, 0, ""}});
   for (const Explanation* side : {&comparison.a, &comparison.b}) {
@@ -37,7 +38,8 @@ std::string both(const Comparison& comparison, int columns) {
   }
   const Explanation& a = comparison.a;
   return table.to_string(columns) +
-         wrapped(fmt::format("A multiply-accumulate is 2 flops. Batch size {}, {} thread{}, "
+         wrapped(fmt::format("Multiply-accumulates (one is 2 flops) are those of an image. Batch "
+                             "size {}, {} thread{}, "
                              "optimizer {}, epochs of {} samples; machine: {}, {}.",
                              a.batch_size, a.threads, a.threads == 1 ? "" : "s", a.optimizer,
                              with_commas(a.samples), a.machine.cpu, a.machine.instruction_set),

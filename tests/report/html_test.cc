@@ -52,7 +52,8 @@ TEST(Html, HoldsExactlyTheJson) {
       documents_of(html(std::vector<Explanation>{sample_cnn()}, sample_variants()));
   ASSERT_EQ(one.size(), 1u);
   EXPECT_EQ(json::parse(one[0]), json::parse(report::json(sample_cnn(), sample_variants())));
-  const std::vector<std::string> two = documents_of(html({sample_mlp(), sample_cnn()}));
+  const std::vector<std::string> two =
+      documents_of(html(std::vector<Explanation>{sample_mlp(), sample_cnn()}));
   ASSERT_EQ(two.size(), 2u);
   EXPECT_EQ(json::parse(two[1]), json::parse(report::json(sample_cnn())));
   const std::vector<std::string> both = documents_of(html(sample_comparison()));

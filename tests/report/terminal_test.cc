@@ -153,7 +153,7 @@ TEST(Terminal, NamesCannotSteerTheTerminal) {
 
 TEST(Terminal, AMachineShowsItsRoofs) {
   EXPECT_THAT(terminal(sample_machine()),
-              AllOf(HasSubstr("L2 1 MiB"), HasSubstr("AVX-512                55.0G    110G"),
+              AllOf(HasSubstr("L2 1 MiB"), HasSubstr("AVX-512                 55.0G    110G"),
                     HasSubstr("DRAM"), HasSubstr("2.00 us")));
 }
 

@@ -69,8 +69,8 @@ TEST(Trace, NamesMayBeAnythingAndNothingIsATraceToo) {
   StepProfile profile;
   profile.ops = {{"matmul", "\xff\"", "forward", "simd.matmul", {}}};
   profile.trace = {{0, 0, 0, 0, 1}, {99, 0, 0, 1, 2}};  // an op that there is not
-  EXPECT_NO_THROW((void)json::parse(trace(profile, "\xfe")));
-  EXPECT_NO_THROW((void)json::parse(trace(StepProfile{}, "")));
+  EXPECT_TRUE(json::accept(trace(profile, "\xfe")));
+  EXPECT_TRUE(json::accept(trace(StepProfile{}, "")));
 }
 
 }  // namespace
