@@ -39,6 +39,30 @@ nlohmann::ordered_json to_json(const Shape& shape) {
   return json;
 }
 
+static nlohmann::ordered_json to_json(const Spread& spread) {
+  return {{"median", spread.median}, {"low", spread.low}, {"high", spread.high}};
+}
+
+nlohmann::ordered_json to_json(const StepProfile& profile) {
+  nlohmann::ordered_json json;
+  json["batch_size"] = profile.batch_size;
+  json["threads"] = profile.threads;
+  json["steps"] = profile.steps;
+  json["step_seconds"] = to_json(profile.step_seconds);
+  json["coverage"] = profile.coverage;
+  nlohmann::ordered_json& ops = json["ops"] = nlohmann::ordered_json::array();
+  for (const OpTime& op : profile.ops) {
+    ops.push_back({{"kind", op.kind},
+                   {"layer", op.layer},
+                   {"phase", op.phase},
+                   {"kernel", op.kernel},
+                   {"seconds", to_json(op.seconds)}});
+  }
+  nlohmann::ordered_json& counters = json["counters"] = nlohmann::ordered_json::object();
+  for (const auto& [name, per_step] : profile.counters) counters[name] = per_step;
+  return json;
+}
+
 std::string to_text(const nlohmann::ordered_json& json) {
   // Names from files may be no UTF-8; they are no reason to fail.
   return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + '\n';

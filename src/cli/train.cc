@@ -47,6 +47,7 @@ struct TrainCommand {
   std::string log;
   std::string checkpoint;
   std::string tensorboard;
+  bool profile = false;
   std::string result;
   std::optional<int> early_stopping;
   std::optional<int> reduce_lr;
@@ -152,6 +153,16 @@ Logs last_logs(const History& history) {
   return logs;
 }
 
+void print_profile(const StepProfile& profile) {
+  if (profile.steps == 0) return;
+  fmt::print("{:>9} {:>6}  {}\n", "ms", "%", "op");
+  for (const OpTime& op : profile.ops) {
+    fmt::print("{:9.4f} {:6.2f}  {} of '{}' [{}]\n", op.seconds.median * 1e3,
+               100 * op.seconds.median / profile.step_seconds.median, op.kind, op.layer, op.kernel);
+  }
+  fmt::print("{:9.4f} {:6.2f}  a step\n", profile.step_seconds.median * 1e3, 100.0);
+}
+
 void print_result(const TrainCommand& options, const History& history) {
   const std::vector<double>& seconds = history.epoch_seconds;
   if (seconds.empty()) return;
@@ -166,7 +177,8 @@ void print_result(const TrainCommand& options, const History& history) {
 
 nlohmann::ordered_json as_json(const TrainCommand& options, const Model& model,
                                const CompileConfig& config, const LoadedData& data,
-                               const FitOptions& fit, const History& history) {
+                               const FitOptions& fit, const History& history,
+                               const StepProfile& profile) {
   const auto [training, validation] = parts(data, fit);
   nlohmann::ordered_json json;
   json["model"] = options.model;
@@ -187,6 +199,7 @@ nlohmann::ordered_json as_json(const TrainCommand& options, const Model& model,
   for (const auto& [name, value] : last_logs(history)) json[name] = value;
   json["history"] = history.history;
   if (!options.out.empty()) json["weights"] = options.out;
+  if (options.profile) json["profile"] = to_json(profile);
   return json;
 }
 
@@ -212,6 +225,8 @@ void train(const TrainCommand& options) {
   fit.epochs = options.epochs;
   fit.shuffle = !options.no_shuffle;
   fit.verbose = verbosity(options);
+  StepProfile profile;
+  if (options.profile) fit.profile = &profile;
   if (options.validation_split)
     fit.validation_split = *options.validation_split;
   else if (data.test)
@@ -238,11 +253,14 @@ void train(const TrainCommand& options) {
   }
   if (!options.out.empty()) model.save_weights(options.out);
   if (!options.result.empty())
-    save_text(options.result, to_text(as_json(options, model, config, data, fit, history)));
-  if (options.json)
-    print_json(as_json(options, model, config, data, fit, history));
-  else
-    print_result(options, history);
+    save_text(options.result,
+              to_text(as_json(options, model, config, data, fit, history, profile)));
+  if (options.json) {
+    print_json(as_json(options, model, config, data, fit, history, profile));
+    return;
+  }
+  print_result(options, history);
+  if (options.profile) print_profile(profile);
 }
 
 void add_optimizer_options(CLI::App& command, OptimizerOptions& options) {
@@ -319,6 +337,8 @@ void add_train(CLI::App& program) {
                   "A tenth of the learning rate when it did not improve for so many epochs")
       ->type_name("EPOCHS");
   add_file_options(command, *options);
+  command.add_flag("--profile", options->profile,
+                   "Times each op of the training's steps in place and lists them after it");
   command.add_option("--seed", options->seed, "Of initial weights, shuffling and dropout")
       ->capture_default_str();
   add_run_options(command, options->run);

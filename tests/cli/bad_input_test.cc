@@ -177,6 +177,11 @@ TEST(BadInput, ADirectoryThatCanNotBeWrittenIsRefusedBeforeTraining) {
     EXPECT_THAT(result.err, HasSubstr("missing"));
   }
   EXPECT_FALSE(std::filesystem::exists(work / "missing"));
+  const ProgramResult result =
+      run_program(train(work, {"--epochs", "2000000000", "--tensorboard", work.model() + "/logs"}));
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_EQ(result.out, "");
+  EXPECT_THAT(result.err, HasSubstr("/logs/train': the directory can't be made"));
 }
 
 TEST(BadInput, AFullDiskLeavesAnErrorAndNoWeights) {

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "cli/program.h"
@@ -236,6 +238,35 @@ TEST(TrainCommand, ChecksWhereTheResultGoesAndWritesItThere) {
   const ProgramResult result = run_program(train(work, {"--result", work / "r.json"}));
   EXPECT_EQ(result.exit_code, 0);
   EXPECT_EQ(json::parse(contents_of(work / "r.json"))["model"], work.model());
+}
+
+TEST(TrainCommand, ProfilesItsSteps) {
+  const Workplace work;
+  const std::vector<std::string> profiled =
+      train(work, {"--batch-size", "8", "--epochs", "2", "--profile"});
+  EXPECT_THAT(run_program(profiled).out, AllOf(HasSubstr("matmul"), HasSubstr("optimizer_update")));
+
+  std::vector<std::string> as_json = profiled;
+  as_json.push_back("--json");
+  const json profile = json_of(as_json)["profile"];
+  EXPECT_EQ(profile["batch_size"], 8);
+  EXPECT_EQ(profile["steps"], 2 * 5 - 2);
+  EXPECT_GT(profile["step_seconds"]["median"], 0);
+  EXPECT_GT(profile["coverage"], 0.5);
+  EXPECT_TRUE(profile["counters"].is_object());
+  EXPECT_EQ(profile["ops"][0]["kind"], "matmul");
+  EXPECT_EQ(profile["ops"][0]["phase"], "forward");
+  EXPECT_GT(profile["ops"][0]["seconds"]["median"], 0);
+}
+
+TEST(TrainCommand, WritesEventsForTensorBoard) {
+  const Workplace work;
+  run_program(train(
+      work, {"--epochs", "2", "--validation-split", "0.25", "--tensorboard", work / "logs/run"}));
+  for (const std::string run : {"train", "validation"}) {
+    const auto files = std::filesystem::directory_iterator(work / ("logs/run/" + run));
+    EXPECT_EQ(std::distance(files, {}), 1) << run;
+  }
 }
 
 TEST(TrainCommand, TakesEveryOptimizerAndLoss) {
