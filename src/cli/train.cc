@@ -16,6 +16,7 @@
 #include "pronghorn/callbacks.h"
 #include "pronghorn/error.h"
 #include "pronghorn/model.h"
+#include "pronghorn/report.h"
 #include "pronghorn/saving.h"
 
 namespace pronghorn::cli {
@@ -48,6 +49,7 @@ struct TrainCommand {
   std::string checkpoint;
   std::string tensorboard;
   bool profile = false;
+  std::string trace;
   std::string result;
   std::optional<int> early_stopping;
   std::optional<int> reduce_lr;
@@ -153,16 +155,6 @@ Logs last_logs(const History& history) {
   return logs;
 }
 
-void print_profile(const StepProfile& profile) {
-  if (profile.steps == 0) return;
-  fmt::print("{:>9} {:>6}  {}\n", "ms", "%", "op");
-  for (const OpTime& op : profile.ops) {
-    fmt::print("{:9.4f} {:6.2f}  {} of '{}' [{}]\n", op.seconds.median * 1e3,
-               100 * op.seconds.median / profile.step_seconds.median, op.kind, op.layer, op.kernel);
-  }
-  fmt::print("{:9.4f} {:6.2f}  a step\n", profile.step_seconds.median * 1e3, 100.0);
-}
-
 void print_result(const TrainCommand& options, const History& history) {
   const std::vector<double>& seconds = history.epoch_seconds;
   if (seconds.empty()) return;
@@ -208,6 +200,7 @@ void train(const TrainCommand& options) {
   if (!options.out.empty()) check_writable(options.out);
   if (!options.log.empty()) check_writable(options.log);
   if (!options.result.empty()) check_writable(options.result);
+  if (!options.trace.empty()) check_writable(options.trace);
   if (!options.tensorboard.empty()) TensorBoard(options.tensorboard);  // makes its directory
 
   Model model = load_model(options.model);
@@ -226,7 +219,8 @@ void train(const TrainCommand& options) {
   fit.shuffle = !options.no_shuffle;
   fit.verbose = verbosity(options);
   StepProfile profile;
-  if (options.profile) fit.profile = &profile;
+  if (options.profile || !options.trace.empty()) fit.profile = &profile;
+  if (!options.trace.empty()) fit.trace_steps = 3;
   if (options.validation_split)
     fit.validation_split = *options.validation_split;
   else if (data.test)
@@ -252,6 +246,7 @@ void train(const TrainCommand& options) {
                             announce.epochs(), options.out));
   }
   if (!options.out.empty()) model.save_weights(options.out);
+  if (!options.trace.empty()) save_text(options.trace, report::trace(profile, options.model));
   if (!options.result.empty())
     save_text(options.result,
               to_text(as_json(options, model, config, data, fit, history, profile)));
@@ -260,7 +255,7 @@ void train(const TrainCommand& options) {
     return;
   }
   print_result(options, history);
-  if (options.profile) print_profile(profile);
+  if (options.profile && profile.steps > 0) fmt::print("\n{}", report::terminal(profile));
 }
 
 void add_optimizer_options(CLI::App& command, OptimizerOptions& options) {
@@ -304,6 +299,11 @@ void add_file_options(CLI::App& command, TrainCommand& options) {
                   "Event files for TensorBoard, with the scalars that Keras's callback writes for "
                   "each epoch; look at them with: tensorboard --logdir DIR")
       ->type_name("DIR");
+  command
+      .add_option("--trace", options.trace,
+                  "A trace of three steps, ops on threads, for Perfetto (ui.perfetto.dev) or "
+                  "chrome://tracing")
+      ->type_name("FILE.json");
   command
       .add_option("--result", options.result,
                   "Where the JSON that --json prints is written, with the progress shown as well")

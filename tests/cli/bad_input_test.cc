@@ -168,7 +168,7 @@ TEST(BadInput, WeightsOfAnotherModel) {
 
 TEST(BadInput, ADirectoryThatCanNotBeWrittenIsRefusedBeforeTraining) {
   const Workplace work;
-  for (const char* option : {"--out", "--log", "--result"}) {
+  for (const char* option : {"--out", "--log", "--result", "--trace"}) {
     // More epochs than anyone could wait for: it must not begin.
     const ProgramResult result = run_program(
         train(work, {"--epochs", "2000000000", option, work / "missing/file.safetensors"}));

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <iterator>
 #include <nlohmann/json.hpp>
@@ -257,6 +258,17 @@ TEST(TrainCommand, ProfilesItsSteps) {
   EXPECT_EQ(profile["ops"][0]["kind"], "matmul");
   EXPECT_EQ(profile["ops"][0]["phase"], "forward");
   EXPECT_GT(profile["ops"][0]["seconds"]["median"], 0);
+}
+
+TEST(TrainCommand, TracesThreeStepsOnTheirThreads) {
+  const Workplace work;
+  run_program(train(work, {"--batch-size", "8", "--epochs", "2", "--trace", work / "t.json"}));
+  const json trace = json::parse(contents_of(work / "t.json"));
+  const json& events = trace.is_array() ? trace : trace["traceEvents"];
+  const auto products = std::count_if(events.begin(), events.end(), [](const json& event) {
+    return event.value("ph", "") == "X" && event.dump().find("matmul") != std::string::npos;
+  });
+  EXPECT_GE(products, 2 * 3) << "forward and to weights, in each of the steps";
 }
 
 TEST(TrainCommand, WritesEventsForTensorBoard) {
