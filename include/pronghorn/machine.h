@@ -23,6 +23,8 @@ struct Machine {
   int cpus = 0;     // those that this process may use
   // Bytes of L1, L2, L3 of one core; 0 where there is none. (DRAM has no entry.)
   std::array<int64_t, 3> cache_bytes{};
+  // What this program gets of L3, which others share; measured.
+  int64_t usable_l3_bytes = 0;
   // The one that kernels run with: the best that the CPU has.
   std::string instruction_set;
 
@@ -32,9 +34,12 @@ struct Machine {
   // All threads together.
   struct Team {
     int threads = 0;
-    double clock_hertz = 0;     // of a core, while all compute
-    double peak_flops = 0;      // float32 multiply-accumulates, two flops each
-    double region_seconds = 0;  // a parallel loop that does nothing: start and end
+    double clock_hertz = 0;  // of a core, while all compute
+    double peak_flops = 0;   // float32 multiply-accumulates, two flops each
+    // What a parallel loop costs beyond its work when the threads just had another one, and when
+    // they sleep.
+    double region_seconds = 0;
+    double wake_seconds = 0;
     std::array<Bandwidth, kMemoryLevels> bandwidth{};
   };
   // By number of threads, rising; the first has one.
@@ -50,11 +55,13 @@ struct Machine {
   // Textbook loops for a product, vectorized but not blocked: multiply-accumulates, one thread.
   double unblocked_multiply_accumulates = 0;
 
-  // What one kernel took for one shape, on one thread.
+  // What one kernel took for one shape, on one thread, when its operands came from a level of
+  // memory: L1 stands for the near caches.
   struct KernelSample {
     std::string kernel;  // "onednn.conv2d.winograd"
-    // What its speed depends on (src/cost/features.h), as logarithms to base 2.
+    // What its speed depends on (src/cost/kernel_point.h), as logarithms to base 2.
     std::vector<double> features;
+    MemoryLevel from = MemoryLevel::kL1;
     double work = 0;  // flops that it executes, or bytes where it does nothing but move them
     double seconds = 0;
   };

@@ -260,9 +260,16 @@ std::vector<Machine::KernelSample> measure_kernels() {
                               implementation->name())
                 : kernel_point(kernel_case, *implementation);
         if (too_slow(*implementation, point)) continue;
-        samples.push_back(
-            {point.kernel, point.features, point.work,
-             time_kernel(graph, index, *implementation, {.runs = 5, .seconds = 3e-3})});
+        for (const MemoryLevel from : {MemoryLevel::kL1, MemoryLevel::kL3, MemoryLevel::kDram}) {
+          // The textbook loops are too slow for memory to matter to them.
+          if (from != MemoryLevel::kL1 && implementation->family() == kernels::Family::kReference)
+            continue;
+          const bool near = from == MemoryLevel::kL1;
+          const TimingEffort effort{
+              .runs = near ? 5 : 3, .seconds = near ? 1.5e-3 : 0, .from = from};
+          samples.push_back({point.kernel, point.features, from, point.work,
+                             time_kernel(graph, index, *implementation, effort)});
+        }
       }
     }
   }

@@ -42,16 +42,24 @@ Machine::Team team_from(const Json& json) {
   team.clock_hertz = positive(json, "clock_hertz");
   team.peak_flops = positive(json, "peak_flops");
   team.region_seconds = positive(json, "region_seconds");
+  team.wake_seconds = positive(json, "wake_seconds");
   for (int level = 0; level < kMemoryLevels; ++level)
     team.bandwidth[static_cast<size_t>(level)] =
         bandwidth_from(json.at("bandwidth").at(to_string(static_cast<MemoryLevel>(level))));
   return team;
 }
 
+MemoryLevel level_from(const std::string& name) {
+  for (int level = 0; level < kMemoryLevels; ++level)
+    if (name == to_string(static_cast<MemoryLevel>(level))) return static_cast<MemoryLevel>(level);
+  throw FileError(fmt::format("'{}' is no level of memory; use L1, L2, L3 or DRAM", name));
+}
+
 Machine::KernelSample sample_from(const Json& json) {
   Machine::KernelSample sample;
   sample.kernel = json.at("kernel").get<std::string>();
   sample.features = json.at("features").get<std::vector<double>>();
+  sample.from = level_from(json.at("from").get<std::string>());
   sample.work = positive(json, "work");
   sample.seconds = positive(json, "seconds");
   if (sample.work <= 0 || sample.seconds <= 0)
@@ -71,6 +79,7 @@ Machine machine_from(const Json& json) {
   machine.cpu = json.at("cpu").get<std::string>();
   machine.cpus = json.at("cpus").get<int>();
   machine.cache_bytes = json.at("cache_bytes").get<std::array<int64_t, 3>>();
+  machine.usable_l3_bytes = json.at("usable_l3_bytes").get<int64_t>();
   machine.instruction_set = json.at("instruction_set").get<std::string>();
   for (const Json& peak : json.at("peaks"))
     machine.peaks.push_back(
@@ -109,6 +118,7 @@ std::string machine_to_json(const Machine& machine) {
   json["cpu"] = machine.cpu;
   json["cpus"] = machine.cpus;
   json["cache_bytes"] = machine.cache_bytes;
+  json["usable_l3_bytes"] = machine.usable_l3_bytes;
   json["instruction_set"] = machine.instruction_set;
   json["peaks"] = Json::array();
   for (const Machine::Peak& peak : machine.peaks)
@@ -123,6 +133,7 @@ std::string machine_to_json(const Machine& machine) {
                              {"clock_hertz", team.clock_hertz},
                              {"peak_flops", team.peak_flops},
                              {"region_seconds", team.region_seconds},
+                             {"wake_seconds", team.wake_seconds},
                              {"bandwidth", bandwidth}});
   }
   json["unblocked_multiply_accumulates"] = machine.unblocked_multiply_accumulates;
@@ -130,6 +141,7 @@ std::string machine_to_json(const Machine& machine) {
   for (const Machine::KernelSample& sample : machine.samples)
     json["samples"].push_back({{"kernel", sample.kernel},
                                {"features", sample.features},
+                               {"from", to_string(sample.from)},
                                {"work", sample.work},
                                {"seconds", sample.seconds}});
   return json.dump(1) + '\n';

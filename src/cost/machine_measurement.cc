@@ -55,23 +55,50 @@ double peak_flops(const Parallel& parallel, const cost::Probes& probes) {
   });
 }
 
-// What a parallel loop costs beyond its work: the time of a loop whose threads have equal work,
-// less that of one thread's share.
-double region_seconds(const Parallel& parallel, const cost::Probes& probes) {
-  constexpr int kRegions = 100;
-  constexpr int64_t kIterations = 2000;  // some 10 us
-  const double share = 1 / best_rate(5, [&] {
-                         for (int i = 0; i < kRegions; ++i) probes.multiply_accumulate(kIterations);
-                         return kRegions;
-                       });
-  const double loop = 1 / best_rate(5, [&] {
-                        for (int i = 0; i < kRegions; ++i)
-                          parallel.for_each(parallel.threads(), [&](int64_t, int) {
-                            probes.multiply_accumulate(kIterations);
-                          });
-                        return kRegions;
-                      });
-  return std::max(0.0, loop - share);
+double median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+// What a parallel loop costs beyond its work, when the thread that starts it has worked alone for
+// some time before: the time of a loop whose threads have equal work, less that of one share.
+double region_seconds(const Parallel& parallel, const cost::Probes& probes, int64_t alone) {
+  constexpr int64_t kShare = 400;  // iterations, some 2 us
+  std::vector<double> shares, loops;
+  for (int i = 0; i < 101; ++i) {
+    probes.multiply_accumulate(alone);
+    auto begin = Clock::now();
+    probes.multiply_accumulate(kShare);
+    shares.push_back(seconds_since(begin));
+    probes.multiply_accumulate(alone);
+    begin = Clock::now();
+    parallel.for_each(parallel.threads(),
+                      [&](int64_t, int) { probes.multiply_accumulate(kShare); });
+    loops.push_back(seconds_since(begin));
+  }
+  return std::max(0.0, median(loops) - median(shares));
+}
+
+// The most memory that is read faster than half way (in ratios) from DRAM's to L3's bandwidth.
+int64_t usable_l3(int64_t nominal, double l3_read, double dram_read, const cost::Probes& probes) {
+  if (nominal == 0) return 0;
+  const AlignedBuffer buffer(static_cast<size_t>(nominal));
+  const double half_way = std::sqrt(l3_read * dram_read);
+  int64_t usable = nominal / 8;
+  for (int eighths = 2; eighths <= 8; ++eighths) {
+    const int64_t bytes = nominal / 8 * eighths;
+    std::vector<double> rates;
+    for (int i = 0; i < 5; ++i) {
+      const auto begin = Clock::now();
+      volatile float kept = probes.read(buffer.floats(), bytes / 4);
+      static_cast<void>(kept);
+      rates.push_back(static_cast<double>(bytes) / seconds_since(begin));
+    }
+    if (median(std::move(rates)) < half_way) break;
+    usable = bytes;
+  }
+  return usable;
 }
 
 // How much memory to walk over so that it comes from a level. DRAM: more than any cache holds.
@@ -153,12 +180,17 @@ Machine measure_machine() {
       else
         best.multiply_accumulate(200'000);
     });
-    team.region_seconds = threads == 1 ? 0 : region_seconds(parallel, best);
+    if (threads > 1) {
+      team.region_seconds = region_seconds(parallel, best, 400);
+      team.wake_seconds = region_seconds(parallel, best, 40'000);  // 200 us: they sleep
+    }
     for (int level = 0; level < kMemoryLevels; ++level)
       team.bandwidth[static_cast<size_t>(level)] =
           bandwidth(parallel, best, bytes_in_level(machine, level, threads));
     machine.teams.push_back(team);
   }
+  machine.usable_l3_bytes = usable_l3(machine.cache_bytes[2], machine.teams[0].bandwidth[2].read,
+                                      machine.teams[0].bandwidth[3].read, best);
   machine.unblocked_multiply_accumulates = unblocked_rate(best);
   machine.samples = cost::measure_kernels();
   return machine;
@@ -177,6 +209,7 @@ Machine::Team Machine::team(int threads) const {
     result.clock_hertz = between(below.clock_hertz, above->clock_hertz);
     result.peak_flops = between(below.peak_flops, above->peak_flops);
     result.region_seconds = between(below.region_seconds, above->region_seconds);
+    result.wake_seconds = between(below.wake_seconds, above->wake_seconds);
     for (size_t i = 0; i < result.bandwidth.size(); ++i) {
       const Bandwidth& a = below.bandwidth[i];
       const Bandwidth& b = above->bandwidth[i];

@@ -18,13 +18,12 @@ class Reach {
  public:
   explicit Reach(const Machine& machine);
 
-  // Work per second at a point, on one thread. A kernel that the machine has no sample of is taken
-  // at the median rate of those it has.
-  double rate(const KernelPoint& point) const;
-  bool knows(const std::string& kernel) const { return kernels_.contains(kernel); }
+  // Work per second at a point, on one thread, with its operands coming from a level. A kernel that
+  // the machine has no sample of is taken at the median rate of those it has.
+  double rate(const KernelPoint& point, MemoryLevel from) const;
 
  private:
-  std::map<std::string, Interpolation> kernels_;
+  std::map<std::pair<std::string, MemoryLevel>, Interpolation> kernels_;
   double unknown_rate_ = 0;
 };
 

@@ -22,8 +22,11 @@ class Recency {
     }
     return INT64_MAX;
   }
-  void use(ValueId block, int64_t bytes) {
+  void forget(ValueId block) {
     order_.remove_if([&](const auto& entry) { return entry.first == block; });
+  }
+  void use(ValueId block, int64_t bytes) {
+    forget(block);
     order_.emplace_front(block, bytes);
   }
 
@@ -34,8 +37,8 @@ class Recency {
 MemoryLevel level_of(int64_t distance, const Machine& machine, int threads) {
   for (int level = 0; level < 3; ++level) {
     // L1 and L2 are each core's own; L3 is one for all.
-    const int64_t bytes =
-        machine.cache_bytes[static_cast<size_t>(level)] * (level < 2 ? threads : 1);
+    const int64_t bytes = level == 2 ? machine.usable_l3_bytes
+                                     : machine.cache_bytes[static_cast<size_t>(level)] * threads;
     if (distance <= bytes) return static_cast<MemoryLevel>(level);
   }
   return MemoryLevel::kDram;
@@ -44,7 +47,8 @@ MemoryLevel level_of(int64_t distance, const Machine& machine, int threads) {
 }  // namespace
 
 std::vector<OpResidence> residence(const graph::Graph& graph, const std::vector<ValueId>& storage,
-                                   const Machine& machine, int threads) {
+                                   const std::vector<bool>& streams, const Machine& machine,
+                                   int threads) {
   std::vector<OpResidence> result(graph.ops.size());
   Recency recency;
   // The first step finds nothing; the second one is like all later ones.
@@ -60,6 +64,8 @@ std::vector<OpResidence> residence(const graph::Graph& graph, const std::vector<
         found.outputs.push_back(level_of(recency.distance(block(id)), machine, threads));
       for (const auto* ids : {&op.inputs, &op.outputs})
         for (const ValueId id : *ids) recency.use(block(id), graph.value(id).bytes());
+      if (streams[index])
+        for (const ValueId id : op.outputs) recency.forget(block(id));
       result[index] = std::move(found);
     }
   return result;

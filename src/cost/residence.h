@@ -16,10 +16,11 @@ struct OpResidence {
   std::vector<MemoryLevel> outputs;
 };
 
-// storage[id]: the value whose memory a value has (compiler/memory_planner.h). `threads` share the
-// work, so that each one's caches hold its part.
+// streams[op]: the op's outputs go to DRAM at once. storage[id]: the value whose memory a value has
+// (compiler/memory_planner.h). `threads` share the work, so that each one's caches hold its part.
 std::vector<OpResidence> residence(const graph::Graph& graph,
                                    const std::vector<graph::ValueId>& storage,
-                                   const Machine& machine, int threads);
+                                   const std::vector<bool>& streams, const Machine& machine,
+                                   int threads);
 
 }  // namespace pronghorn::cost

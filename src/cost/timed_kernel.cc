@@ -1,11 +1,15 @@
 #include "cost/timed_kernel.h"
 
+#include <hwy/cache_control.h>
 #include <algorithm>
+
 #include <chrono>
+#include <cstring>
 #include <vector>
 
 #include "base/philox.h"
 #include "platform/aligned_buffer.h"
+#include "platform/cpu_info.h"
 
 namespace pronghorn::cost {
 
@@ -22,6 +26,13 @@ AlignedBuffer make_buffer(const Value& value, uint64_t stream) {
   for (int64_t i = 0; i < value.shape.elements(); ++i)
     buffer.floats()[i] = 0.1f + 0.9f * random.uniform(static_cast<uint64_t>(i));
   return buffer;
+}
+
+// Drives a buffer out of all caches.
+void flush(const AlignedBuffer& buffer) {
+  constexpr size_t kLine = 64;
+  for (size_t offset = 0; offset < buffer.bytes(); offset += kLine)
+    hwy::FlushCacheline(buffer.data() + offset);
 }
 
 }  // namespace
@@ -70,10 +81,19 @@ double time_kernel(Graph graph, size_t op_index, const kernels::Implementation& 
   // Short kernels run several times between two looks at the clock, which itself takes 20 ns.
   const auto first = Clock::now();
   kernel->run(context);
-  const int repeat = std::clamp(static_cast<int>(5e-6 / (seconds_since(first) + 1e-9)), 1, 64);
+  const int repeat =
+      effort.from != MemoryLevel::kL1
+          ? 1
+          : std::clamp(static_cast<int>(5e-6 / (seconds_since(first) + 1e-9)), 1, 64);
+  const AlignedBuffer other(
+      effort.from == MemoryLevel::kL3 ? static_cast<size_t>(2 * cpu_info().cache_bytes[1]) : 0);
   std::vector<double> times;
   const auto begin = Clock::now();
   while (static_cast<int>(times.size()) < effort.runs || seconds_since(begin) < effort.seconds) {
+    if (effort.from == MemoryLevel::kL3)
+      std::memset(other.data(), static_cast<int>(times.size()), other.bytes());
+    if (effort.from == MemoryLevel::kDram)
+      for (const AlignedBuffer& buffer : storage) flush(buffer);
     const auto start = Clock::now();
     for (int i = 0; i < repeat; ++i) kernel->run(context);
     times.push_back(seconds_since(start) / repeat);

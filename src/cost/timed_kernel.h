@@ -2,6 +2,7 @@
 
 #include "graph/graph.h"
 #include "kernels/kernel.h"
+#include "pronghorn/machine.h"
 
 namespace pronghorn::cost {
 
@@ -9,6 +10,10 @@ namespace pronghorn::cost {
 struct TimingEffort {
   int runs = 5;
   double seconds = 2e-3;
+  // Where its operands are when it begins: L1 leaves them where the run before left them; L3 drives
+  // them and the kernel's code out of the near caches, as the ops between two uses do in a step;
+  // DRAM drives them out of all.
+  MemoryLevel from = MemoryLevel::kL1;
 };
 
 // The median time of a run of one op by one implementation that accepts it, alone, on one thread,

@@ -76,6 +76,8 @@ struct Execution {
   int64_t other_flops = 0;
   // Leading stages of the epilogue that are part of the kernel's own code and cost nothing more.
   size_t fused_stages = 0;
+  // Its outputs go past the caches to memory, so that whoever reads them finds them there.
+  bool streams_outputs = false;
   // Independent parts of its loop: threads beyond so many have nothing to do.
   int64_t tasks = 1;
 };

@@ -1,0 +1,145 @@
+// How well step times are foreseen: for each model, batch size and number of threads, the predicted
+// and the measured time of a training step. Nothing of what is measured here went into the
+// predictions; the machine's numbers come from `pronghorn machine`.
+//
+//   build/release/bench/bench_prediction [--machine FILE] [--model NAME] [--batch B] [--threads T]
+//                                        [--ops] [--write docs/prediction.md]
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "cost/model_step.h"
+#include "cost/prediction.h"
+#include "models.h"
+#include "pronghorn/error.h"
+#include "pronghorn/machine.h"
+
+namespace {
+
+using namespace pronghorn;
+
+struct Options {
+  std::string machine;
+  std::string model;
+  std::vector<int64_t> batches{1, 32, 128, 512};
+  std::vector<int> threads{1, 2};
+  bool ops = false;
+  double seconds = 0.7;
+  std::string write;
+};
+
+struct Row {
+  std::string model;
+  int64_t batch;
+  int threads;
+  double predicted;
+  double measured;
+
+  double error() const { return predicted / measured - 1; }
+};
+
+void print_ops(const compiler::OptimizedGraph& optimized,
+               const std::vector<Prediction>& predictions, const StepProfile& profile) {
+  size_t measured = 0;
+  for (size_t i = 0; i < optimized.graph.ops.size(); ++i) {
+    const kernels::Implementation* const chosen = optimized.selections[i].chosen;
+    if (chosen == nullptr) continue;
+    const OpTime& time = profile.ops[measured++];
+    const Prediction& p = predictions[i];
+    fmt::print(
+        "    {:9.1f} {:9.1f} us {:+6.0f}%  arithmetic {:9.1f} memory {:8.1f} overhead {:6.1f}"
+        "  {} '{}' {}\n",
+        p.seconds * 1e6, time.seconds.median * 1e6, 100 * (p.seconds / time.seconds.median - 1),
+        p.arithmetic * 1e6, p.memory * 1e6, p.overhead * 1e6, chosen->name(),
+        optimized.graph.ops[i].layer, graph::to_string(optimized.graph.ops[i].epilogue));
+  }
+}
+
+// The median magnitude and the largest.
+std::pair<double, double> errors(const std::vector<Row>& rows) {
+  std::vector<double> magnitudes;
+  for (const Row& row : rows) magnitudes.push_back(std::abs(row.error()));
+  std::sort(magnitudes.begin(), magnitudes.end());
+  return {magnitudes[magnitudes.size() / 2], magnitudes.back()};
+}
+
+std::string page(const std::vector<Row>& rows, const Machine& machine) {
+  const auto [median, largest] = errors(rows);
+  std::string text = fmt::format(
+      "# How well step times are foreseen\n\n"
+      "Written by `build/release/bench/bench_prediction --write docs/prediction.md`, on {} ({} "
+      "CPUs,\n"
+      "{}). Predicted: from the shapes of the step's ops and this machine's numbers\n"
+      "(`pronghorn machine`), before anything of the model ran. Measured: the median of the steps "
+      "that\n"
+      "then ran, on random data. The zoo's models, and three that the project has nowhere else\n"
+      "(`bench/models.cc`): a VGG-like net and ResNet-20 on 32x32x3, and an MLP of ten layers of "
+      "64.\n\n"
+      "Median error {:.1f} %, largest {:.1f} %, of {} steps.\n\n"
+      "| model | batch | threads | predicted ms | measured ms | error "
+      "|\n|---|---|---|---|---|---|\n",
+      machine.cpu, machine.cpus, machine.instruction_set, 100 * median, 100 * largest, rows.size());
+  for (const Row& row : rows)
+    text += fmt::format("| {} | {} | {} | {:.4g} | {:.4g} | {:+.0f} % |\n", row.model, row.batch,
+                        row.threads, row.predicted * 1e3, row.measured * 1e3, 100 * row.error());
+  return text;
+}
+
+Row run(const bench::NamedModel& named, const Options& options, const Machine& machine,
+        const cost::Reach& reach, int64_t batch, int threads) {
+  CompileConfig config;
+  config.optimizer = optimizer("rmsprop");
+  const cost::ModelStep step(named.model, config, batch);
+  const compiler::OptimizedGraph optimized = step.optimize(threads, step.family());
+  const std::vector<Prediction> predictions =
+      cost::predict(cost::to_predict(optimized), machine, reach, threads);
+  const StepProfile profile =
+      step.measure(*step.compile(threads), threads, {.least_steps = 5, .seconds = options.seconds});
+  const Row row{named.name, batch, threads, cost::sum(predictions).seconds,
+                profile.step_seconds.median};
+  fmt::print("{:16} batch {:4} threads {}: predicted {:9.4f} ms, measured {:9.4f} ms, {:+.1f} %\n",
+             row.model, batch, threads, row.predicted * 1e3, row.measured * 1e3, 100 * row.error());
+  if (options.ops) print_ops(optimized, predictions, profile);
+  std::fflush(stdout);
+  return row;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  Options options;
+  CLI::App app{"How well step times are foreseen"};
+  app.add_option("--machine", options.machine, "Another machine's file");
+  app.add_option("--model", options.model, "Only this one");
+  app.add_option("--batch", options.batches, "Batch sizes")->delimiter(',');
+  app.add_option("--threads", options.threads, "Numbers of threads")->delimiter(',');
+  app.add_option("--seconds", options.seconds, "That each step is measured for");
+  app.add_flag("--ops", options.ops, "Each op, too");
+  app.add_option("--write", options.write, "Where the page is written");
+  CLI11_PARSE(app, argc, argv);
+
+  const Machine machine = options.machine.empty() ? this_machine() : load_machine(options.machine);
+  const cost::Reach reach(machine);
+  std::vector<Row> rows;
+  for (const bench::NamedModel& named : bench::zoo_and_others()) {
+    if (!options.model.empty() && named.name != options.model) continue;
+    for (const int64_t batch : options.batches)
+      for (const int threads : options.threads)
+        rows.push_back(run(named, options, machine, reach, batch, threads));
+  }
+  if (rows.empty()) throw ArgumentError(fmt::format("no model is called '{}'", options.model));
+  const auto [median, largest] = errors(rows);
+  fmt::print("median error {:.1f} %, largest {:.1f} %\n", 100 * median, 100 * largest);
+  if (!options.write.empty()) std::ofstream(options.write) << page(rows, machine);
+  return 0;
+} catch (const pronghorn::Error& error) {
+  fmt::print(stderr, "bench_prediction: {}\n", error.what());
+  return 1;
+}

@@ -1,0 +1,89 @@
+#include "cost/model_step.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/philox.h"
+#include "compiler/memory_planner.h"
+#include "platform/parallel.h"
+#include "runtime/profile.h"
+#include "train/loss_name.h"
+
+namespace pronghorn::cost {
+namespace {
+
+constexpr uint64_t kSeed = 1;
+
+}  // namespace
+
+ModelStep::ModelStep(const Model& model, const CompileConfig& config, int64_t batch)
+    : model_(std::make_unique<Model>(model_from_json(model.to_json()))),
+      config_(config),
+      family_(config.kernels.empty() ? kernels::family_from_environment()
+                                     : kernels::parse_family(config.kernels)),
+      loss_{train::parse_loss(config.loss), config.from_logits} {
+  state_ = std::make_unique<compiler::OptimizerState>(model_->implementation(), config.optimizer);
+  step_ = compiler::training_step(model_->implementation(), loss_, *state_, batch);
+}
+
+compiler::OptimizedGraph ModelStep::optimize(int threads, kernels::ForcedFamily family) const {
+  return compiler::optimize(step_.graph, {.threads = threads, .family = family});
+}
+
+std::unique_ptr<runtime::Executable> ModelStep::compile(int threads) const {
+  return compiler::compile(step_.graph, step_.external, {.threads = threads, .family = family_});
+}
+
+void ModelStep::fill(const runtime::Executable& executable) const {
+  const graph::Graph& graph = executable.graph();
+  uint64_t stream = 0;
+  for (const graph::ValueId id : step_.inputs) {
+    const RandomStream random(kSeed, stream++, 0);
+    float* const values = executable.data(id);
+    for (int64_t i = 0; i < graph.value(id).shape.elements(); ++i) {
+      const float uniform = random.uniform(static_cast<uint64_t>(i));
+      values[i] = uniform < 0.8f ? 0.0f : (uniform - 0.8f) * 5;
+    }
+  }
+  for (const graph::ValueId id : step_.labels) {
+    const Shape& shape = graph.value(id).shape;
+    float* const values = executable.data(id);
+    const int64_t classes = graph.value(step_.outputs[0]).shape.back();
+    if (loss_.function == graph::LossFunction::kSparseCategoricalCrossentropy) {
+      for (int64_t i = 0; i < shape.elements(); ++i) values[i] = static_cast<float>(i % classes);
+    } else {
+      for (int64_t i = 0; i < shape.elements(); ++i)
+        values[i] = (i / classes) % classes == i % classes ? 1.0f : 0.0f;
+    }
+  }
+}
+
+StepProfile ModelStep::measure(const runtime::Executable& executable, int threads,
+                               const MeasureOptions& options) const {
+  model_->initialize(kSeed);
+  fill(executable);
+  const Parallel parallel(threads);
+  constexpr int64_t kWarmUp = 3;
+  runtime::Profile profile(executable, {.capacity = options.most_steps, .warm_up = kWarmUp});
+  using Clock = std::chrono::steady_clock;
+  const auto begin = Clock::now();
+  uint64_t step = 0;
+  while (profile.steps() < options.most_steps &&
+         (profile.steps() < options.least_steps ||
+          std::chrono::duration<double>(Clock::now() - begin).count() < options.seconds)) {
+    // So small a learning rate that no number of steps makes the weights grow without bound.
+    executable.run({parallel, kSeed, step++, 1e-6f}, profile);
+  }
+  return profile.summarize();
+}
+
+StepToPredict to_predict(const compiler::OptimizedGraph& optimized) {
+  std::vector<const kernels::Implementation*> chosen;
+  for (const kernels::Selection& selection : optimized.selections)
+    chosen.push_back(selection.chosen);
+  const std::vector<int64_t> no_workspace(optimized.graph.ops.size());
+  return {optimized.graph, std::move(chosen),
+          compiler::plan_memory(optimized.graph, no_workspace).storage};
+}
+
+}  // namespace pronghorn::cost
