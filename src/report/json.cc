@@ -61,6 +61,7 @@ Json to_json(const Machine::Team& team) {
           {"clock_hertz", team.clock_hertz},
           {"peak_flops_per_second", team.peak_flops},
           {"region_seconds", team.region_seconds},
+          {"wake_seconds", team.wake_seconds},
           {"bandwidth", bandwidth}};
 }
 
@@ -71,6 +72,7 @@ Json to_json(const Machine& machine) {
           {"l1_bytes", machine.cache_bytes[0]},
           {"l2_bytes", machine.cache_bytes[1]},
           {"l3_bytes", machine.cache_bytes[2]},
+          {"usable_l3_bytes", machine.usable_l3_bytes},
           {"instruction_set", machine.instruction_set},
           {"teams", array_of(machine.teams, [](const auto& team) { return to_json(team); })},
           {"peaks", array_of(machine.peaks,

@@ -42,11 +42,12 @@ std::string teams_table(const Machine& machine, int columns) {
                {{"clock", "GHz"}, false, 0, 0, ""},
                {{"multiply-", "accumulates/s"}, false, 0, 0, ""},
                {{"flops/s"}, false, 0, 0, ""},
-               {{"a parallel", "loop costs"}, false, 0, 0, ""}});
+               {{"a parallel", "loop costs"}, false, 0, 0, ""},
+               {{"where", "they sleep"}, false, 0, 0, ""}});
   for (const Machine::Team& team : machine.teams) {
     table.add_row({std::to_string(team.threads), fmt::format("{:.2f}", team.clock_hertz / 1e9),
                    compact(team.peak_flops / 2), compact(team.peak_flops),
-                   duration(team.region_seconds)});
+                   duration(team.region_seconds), duration(team.wake_seconds)});
   }
   return fmt::format("\nAll threads of a team together, {}\n{}", machine.instruction_set,
                      table.to_string(columns));
@@ -75,10 +76,13 @@ std::string terminal(const Machine& machine, int columns) {
       wrapped(fmt::format("{}: {} CPU{} for this program, instruction set {}", machine.cpu,
                           machine.cpus, machine.cpus == 1 ? "" : "s", machine.instruction_set),
               columns);
-  text += wrapped(
-      fmt::format("caches of a core: L1 {}, L2 {}, L3 {}", cache_size(machine.cache_bytes[0]),
-                  cache_size(machine.cache_bytes[1]), cache_size(machine.cache_bytes[2])),
-      columns, 2);
+  const auto& caches = machine.cache_bytes;
+  const std::string usable =
+      caches[2] > 0 ? fmt::format(" ({} for this program)", cache_size(machine.usable_l3_bytes))
+                    : "";
+  text += wrapped(fmt::format("caches of a core: L1 {}, L2 {}, L3 {}{}", cache_size(caches[0]),
+                              cache_size(caches[1]), cache_size(caches[2]), usable),
+                  columns, 2);
   text += peaks_table(machine, columns);
   if (!machine.teams.empty())
     text += teams_table(machine, columns) + bandwidth_table(machine, columns);

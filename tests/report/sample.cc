@@ -226,6 +226,7 @@ Machine sample_machine() {
   machine.cpu = "A CPU of the tests, 2.45 GHz";
   machine.cpus = 4;
   machine.cache_bytes = {32 << 10, 1 << 20, 32 << 20};
+  machine.usable_l3_bytes = 12 << 20;
   machine.instruction_set = "AVX-512";
   for (const int threads : {1, 2}) {
     Machine::Team team;
@@ -233,6 +234,7 @@ Machine sample_machine() {
     team.clock_hertz = 3.6e9;
     team.peak_flops = 110e9 * threads;
     team.region_seconds = threads == 1 ? 20e-9 : 2e-6;
+    team.wake_seconds = threads == 1 ? 20e-9 : 60e-6;
     team.bandwidth = {{{400e9, 200e9, 300e9}, {150e9, 80e9, 120e9}, {60e9, 40e9, 50e9}, {}}};
     for (Machine::Bandwidth& level : team.bandwidth)
       level = {level.read * threads, level.write * threads, level.copy * threads};
@@ -241,7 +243,7 @@ Machine sample_machine() {
   }
   machine.peaks = {{"SSE4", 28e9}, {"AVX2", 57e9}, {"AVX-512", 110e9}};
   machine.unblocked_multiply_accumulates = 4e9;
-  machine.samples = {{"simd.matmul", {7, 9, 9}, 8.6e7, 0.001}};
+  machine.samples = {{"simd.matmul", {7, 9, 9}, MemoryLevel::kL1, 8.6e7, 0.001}};
   return machine;
 }
 

@@ -112,7 +112,7 @@ function machineTables(explanation) {
   const teams = machine.teams.map((team) =>
       [String(team.threads), (team.clock_hertz / 1e9).toFixed(2),
        compact(team.peak_flops_per_second / 2), compact(team.peak_flops_per_second),
-       duration(team.region_seconds),
+       duration(team.region_seconds), duration(team.wake_seconds),
        ...team.bandwidth.flatMap((level) =>
            [level.read_bytes_per_second, level.write_bytes_per_second, level.copy_bytes_per_second]
                .map((rate) => (rate > 0 ? compact(rate) : "-")))]);
@@ -121,7 +121,7 @@ function machineTables(explanation) {
       "details", {}, element("summary", {}, "The machine: " + machine.cpu),
       table("Teams of threads",
             [["threads"], ["clock GHz", "number"], ["multiply-accumulates/s", "number"],
-             ["flops/s", "number"], ["a parallel loop costs", "number"],
+             ["flops/s", "number"], ["a parallel loop costs", "number"], ["where threads sleep", "number"],
              ...levels.flatMap((level) => ["read", "write", "copy"].map((kind) =>
                  [kind, "number", level.level + " bytes/s"]))],
             teams),
