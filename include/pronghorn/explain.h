@@ -59,42 +59,42 @@ const char* phase_name(int phase);
 
 // A kernel that could have run an op, and why it doesn't.
 struct RefusedKernel {
-  std::string kernel;
-  std::string reason;
+  std::string kernel = {};
+  std::string reason = {};
 };
 
 struct OpCost {
-  std::string kind;
-  std::string layer;
+  std::string kind = {};
+  std::string layer = {};
   int phase = 0;
   // What is done to the result before it is written: "bias_add relu".
-  std::string epilogue;
-  std::string output;  // the shape: "(128, 24, 24, 64)"
-  std::string kernel;
-  std::vector<RefusedKernel> refused;
-  Work work;
+  std::string epilogue = {};
+  std::string output = {};  // the shape: "(128, 24, 24, 64)"
+  std::string kernel = {};
+  std::vector<RefusedKernel> refused = {};
+  Work work = {};
   int64_t working_set = 0;  // bytes of its inputs, outputs and workspace
-  Prediction predicted;
-  std::optional<Spread> measured;
+  Prediction predicted = {};
+  std::optional<Spread> measured = {};
 };
 
 // A layer as one row of the explanation. Ops that belong to no layer (loss) form a row called
 // "loss".
 struct LayerCost {
-  std::string name;
-  std::string type;          // Keras's class: "Conv2D"
-  std::string output_shape;  // "(None, 24, 24, 64)"
+  std::string name = {};
+  std::string type = {};          // Keras's class: "Conv2D"
+  std::string output_shape = {};  // "(None, 24, 24, 64)"
   int64_t parameters = 0;
   // How often each weight of its kernel is used per image, forward: 1 of a Dense layer, output
   // height x width of a Conv2D; 0 where it has none.
   double uses_per_weight = 0;
   std::array<Work, kPhases> by_phase{};
-  Work total;
-  Prediction predicted;
+  Work total = {};
+  Prediction predicted = {};
   std::array<double, kPhases> predicted_by_phase{};
-  std::optional<Spread> measured;
+  std::optional<Spread> measured = {};
   std::array<double, kPhases> measured_by_phase{};
-  std::vector<size_t> ops;  // numbers in Explanation::ops
+  std::vector<size_t> ops = {};  // numbers in Explanation::ops
 
   // Measured where it was, else predicted.
   double seconds() const { return measured ? measured->median : predicted.seconds; }
@@ -102,7 +102,7 @@ struct LayerCost {
 
 // A value's place in the arena of a step.
 struct ArenaBlock {
-  std::string name;
+  std::string name = {};
   int64_t offset = 0;
   int64_t bytes = 0;
   // Numbers in Explanation::ops: from the op that writes it to the last that reads it.
@@ -112,10 +112,10 @@ struct ArenaBlock {
 
 // The step when better kernels are put in one after the other; see Explanation::ladder.
 struct LadderRung {
-  std::string name;    // "textbook loops"
-  std::string what;    // one sentence
-  double seconds = 0;  // of a step
-  std::optional<double> measured;
+  std::string name = {};  // "textbook loops"
+  std::string what = {};  // one sentence
+  double seconds = 0;     // of a step
+  std::optional<double> measured = {};
 };
 
 struct ThreadsPrediction {
@@ -128,7 +128,7 @@ struct ExplainOptions {
   // Samples of an epoch.
   int64_t samples = 60000;
   // Loss, optimizer, threads and kernels are those of this.
-  CompileConfig config;
+  CompileConfig config = {};
   // Runs steps on random data and times each op.
   bool measure = false;
   // Of a measurement: how many steps are traced on their threads.
@@ -139,42 +139,42 @@ struct ExplainOptions {
 
 // Why a training step of a model takes as long as it does.
 struct Explanation {
-  std::string model;
+  std::string model = {};
   int64_t batch_size = 0;
   int64_t samples = 0;
   int threads = 0;
-  std::string optimizer;
-  std::string loss;
-  std::string kernels;  // "auto", or the family that was asked for
+  std::string optimizer = {};
+  std::string loss = {};
+  std::string kernels = {};  // "auto", or the family that was asked for
   Machine machine;
 
   int64_t parameters = 0;
-  std::vector<LayerCost> layers;
-  std::vector<OpCost> ops;
+  std::vector<LayerCost> layers = {};
+  std::vector<OpCost> ops = {};
   std::array<Work, kPhases> by_phase{};
-  Work total;
+  Work total = {};
   // Per image.
   int64_t forward_multiply_accumulates = 0;
   int64_t training_multiply_accumulates = 0;
 
-  Prediction predicted;
-  std::optional<StepProfile> profile;
+  Prediction predicted = {};
+  std::optional<StepProfile> profile = {};
 
   int64_t arena_bytes = 0;
   int64_t optimizer_bytes = 0;  // slots, beside the parameters
-  std::vector<ArenaBlock> arena;
+  std::vector<ArenaBlock> arena = {};
 
   // Predicted, for 1 to the machine's CPUs.
-  std::vector<ThreadsPrediction> by_threads;
-  std::vector<LadderRung> ladder;
+  std::vector<ThreadsPrediction> by_threads = {};
+  std::vector<LadderRung> ladder = {};
 
   // Sentences, each computed from the numbers above. The first is the answer.
-  std::string answer;
-  std::vector<std::string> findings;
-  std::vector<std::string> assumptions;
+  std::string answer = {};
+  std::vector<std::string> findings = {};
+  std::vector<std::string> assumptions = {};
   // Why the engine can't train it, naming the layer or op that stops it; the counts above are then
   // those of inference alone, and nothing is predicted.
-  std::optional<std::string> untrainable;
+  std::optional<std::string> untrainable = {};
 
   // Measured where it was, else predicted.
   double step_seconds() const { return profile ? profile->step_seconds.median : predicted.seconds; }
@@ -192,16 +192,16 @@ Explanation explain(const Model& model, const std::string& name, const Machine& 
 
 // One factor of a ratio of two step times.
 struct Factor {
-  std::string name;     // "forward multiply-accumulates per image"
-  std::string what;     // what it means, in a sentence
-  double a = 0, b = 0;  // the two quantities that it is the ratio of; 0 where there are none
+  std::string name = {};  // "forward multiply-accumulates per image"
+  std::string what = {};  // what it means, in a sentence
+  double a = 0, b = 0;    // the two quantities that it is the ratio of; 0 where there are none
   double ratio = 1;
 };
 
 // Layers of both models that stand for the same share of the difference.
 struct LayerDifference {
-  std::string model;
-  std::string layer;
+  std::string model = {};
+  std::string layer = {};
   double seconds = 0;  // b's layers add, a's subtract
   double share = 0;    // of the difference of the two steps
 };
@@ -211,14 +211,14 @@ struct Comparison {
   bool measured = false;
   // b's step time over a's; the product of the factors' ratios.
   double ratio = 1;
-  std::vector<Factor> factors;
-  std::vector<LayerDifference> layers;
-  std::string answer;
+  std::vector<Factor> factors = {};
+  std::vector<LayerDifference> layers = {};
+  std::string answer = {};
   // For a student; several sentences.
-  std::string paragraph;
+  std::string paragraph = {};
   // What the number of parameters does predict, and what it doesn't.
-  std::string of_parameters;
-  std::string of_threads;
+  std::string of_parameters = {};
+  std::string of_threads = {};
 };
 // Both explained with the same options; both measured or neither. Throws ArgumentError otherwise,
 // or where one of them can't be trained.
@@ -227,14 +227,14 @@ Comparison compare(Explanation a, Explanation b);
 // A change whose effect is asked for, "batch-size=1,32,128", "threads=1..8", "filters=0.5",
 // "stride=2".
 struct WhatIf {
-  std::string what;            // "batch-size"
-  std::vector<double> values;  // in the order given
+  std::string what = {};            // "batch-size"
+  std::vector<double> values = {};  // in the order given
 };
 // Throws ArgumentError, naming what is wrong, where it is malformed or a value is out of range.
 WhatIf parse_what_if(const std::string& text);
 
 struct Variant {
-  std::string name;  // "batch-size=32"
+  std::string name = {};  // "batch-size=32"
   int64_t batch_size = 0;
   int threads = 0;
   int64_t parameters = 0;
@@ -243,7 +243,7 @@ struct Variant {
   double epoch_seconds = 0;
   // Why there is no such model ("stride=2": an image that is smaller than the kernel); the numbers
   // above are 0 then.
-  std::string impossible;
+  std::string impossible = {};
 };
 // The model as it is first, then each change by itself, predicted.
 std::vector<Variant> what_if(const Model& model, const std::string& name, const Machine& machine,

@@ -5,6 +5,7 @@
 
 #include "base/philox.h"
 #include "compiler/memory_planner.h"
+#include "graph/ops/optimizer_update.h"
 #include "platform/parallel.h"
 #include "runtime/profile.h"
 #include "train/loss_name.h"
@@ -30,8 +31,24 @@ compiler::OptimizedGraph ModelStep::optimize(int threads, kernels::ForcedFamily 
   return compiler::optimize(step_.graph, {.threads = threads, .family = family});
 }
 
-std::unique_ptr<runtime::Executable> ModelStep::compile(int threads) const {
-  return compiler::compile(step_.graph, step_.external, {.threads = threads, .family = family_});
+std::unique_ptr<runtime::Executable> ModelStep::compile(int threads,
+                                                        kernels::ForcedFamily family) const {
+  return compiler::compile(step_.graph, step_.external, {.threads = threads, .family = family});
+}
+
+int64_t ModelStep::optimizer_bytes() const {
+  // An update's inputs are the weight, its gradient, and the slots.
+  int64_t bytes = 0;
+  for (const graph::Op& op : step_.graph.ops)
+    if (op.kind == &graph::optimizer_update_kind())
+      for (size_t slot = 2; slot < op.inputs.size(); ++slot)
+        bytes += step_.graph.value(op.inputs[slot]).bytes();
+  return bytes;
+}
+
+double ModelStep::measure_step(int threads, kernels::ForcedFamily family) const {
+  return measure(*compile(threads, family), threads, {.least_steps = 3, .seconds = 0.3})
+      .step_seconds.median;
 }
 
 void ModelStep::fill(const runtime::Executable& executable) const {
@@ -64,7 +81,11 @@ StepProfile ModelStep::measure(const runtime::Executable& executable, int thread
   fill(executable);
   const Parallel parallel(threads);
   constexpr int64_t kWarmUp = 3;
-  runtime::Profile profile(executable, {.capacity = options.most_steps, .warm_up = kWarmUp});
+  runtime::Profile profile(executable, {.capacity = options.most_steps,
+                                        .warm_up = kWarmUp,
+                                        .trace_steps = options.trace_steps,
+                                        .threads = threads,
+                                        .counters = true});
   using Clock = std::chrono::steady_clock;
   const auto begin = Clock::now();
   uint64_t step = 0;

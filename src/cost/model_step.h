@@ -22,11 +22,15 @@ class ModelStep {
   ModelStep(const Model& model, const CompileConfig& config, int64_t batch);
 
   kernels::ForcedFamily family() const { return family_; }
-  const compiler::OptimizerState& optimizer_state() const { return *state_; }
+  // Of the optimizer's slots, beside the parameters.
+  int64_t optimizer_bytes() const;
 
   // The step with its kernels chosen, for so many threads.
   compiler::OptimizedGraph optimize(int threads, kernels::ForcedFamily family) const;
-  std::unique_ptr<runtime::Executable> compile(int threads) const;
+  std::unique_ptr<runtime::Executable> compile(int threads) const {
+    return compile(threads, family_);
+  }
+  std::unique_ptr<runtime::Executable> compile(int threads, kernels::ForcedFamily family) const;
 
   struct MeasureOptions {
     int64_t least_steps = 7;
@@ -38,6 +42,9 @@ class ModelStep {
   // Runs steps on random data: a fifth of the inputs is not zero, as in images of digits.
   StepProfile measure(const runtime::Executable& executable, int threads,
                       const MeasureOptions& options) const;
+
+  // The median time of a step with other kernels or threads, in a short run.
+  double measure_step(int threads, kernels::ForcedFamily family) const;
 
  private:
   void fill(const runtime::Executable& executable) const;

@@ -209,6 +209,27 @@ std::vector<Prediction> predict(const StepToPredict& step, const Machine& machin
   return predictions;
 }
 
+double predict_stages(const StepToPredict& step, const Machine& machine, const Reach& reach,
+                      int threads, graph::StageFunction function) {
+  const int working = std::min(threads, std::max(1, machine.cpus));
+  double seconds = 0;
+  for (size_t index = 0; index < step.graph.ops.size(); ++index) {
+    const graph::Op& op = step.graph.ops[index];
+    const kernels::Implementation* const chosen = step.chosen[index];
+    if (chosen == nullptr) continue;
+    const kernels::Execution execution = chosen->execution({step.graph, op, threads});
+    for (size_t i = execution.fused_stages; i < op.epilogue.size(); ++i) {
+      if (op.epilogue[i].function != function) continue;
+      const KernelPoint point =
+          stage_point(op.epilogue[i], step.graph.output(op, 0).shape.elements(),
+                      elementwise_of(chosen->family()));
+      seconds += point.work / reach.rate(point, MemoryLevel::kL1) /
+                 static_cast<double>(std::min<int64_t>(working, execution.tasks));
+    }
+  }
+  return seconds;
+}
+
 Prediction sum(const std::vector<Prediction>& predictions) {
   Prediction total;
   std::array<double, 6> by_bound{};

@@ -40,6 +40,10 @@ struct StepToPredict {
 std::vector<Prediction> predict(const StepToPredict& step, const Machine& machine,
                                 const Reach& reach, int threads);
 
+// What all stages of one function (dropout, say) add to the step, foreseen.
+double predict_stages(const StepToPredict& step, const Machine& machine, const Reach& reach,
+                      int threads, graph::StageFunction function);
+
 // The sum; its bound is the one that most of the time has.
 Prediction sum(const std::vector<Prediction>& predictions);
 
