@@ -55,9 +55,10 @@ std::vector<Factor> factors_of(const Explanation& ea, const Explanation& eb) {
       "gradients: three times forward, less the first layer's gradient to its data, which nobody "
       "needs",
       a.training_macs / a.forward_macs, b.training_macs / b.forward_macs);
-  add("seconds per multiply-accumulate",
+  add("picoseconds per multiply-accumulate",
       "the rate at which the products run; below 1 where the second model's are quicker",
-      a.arithmetic / (a.training_macs * batch), b.arithmetic / (b.training_macs * batch));
+      1e12 * a.arithmetic / (a.training_macs * batch),
+      1e12 * b.arithmetic / (b.training_macs * batch));
   add("whole step over its products",
       "the time outside of products: pooling, dropout, reorders, loss, optimizer, overhead",
       a.step / a.arithmetic, b.step / b.arithmetic);

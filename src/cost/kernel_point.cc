@@ -65,8 +65,10 @@ KernelPoint kernel_point(const kernels::KernelCase& kernel_case,
   plain.inputs.resize(std::max<size_t>(1, inputs));
   const graph::Cost cost = graph::cost(graph, plain);
   point.work = static_cast<double>(cost.bytes_read + cost.bytes_written);
+  // What one call of a kernel sees is a slice of the batch.
+  const auto slices = static_cast<double>(BatchSlices(std::max<int64_t>(1, graph.batch)).count());
   const Shape& shape = kernel_case.input(0).shape;
-  point.features = {std::log2(std::max(1.0, point.work)),
+  point.features = {std::log2(std::max(1.0, point.work / slices)),
                     log_of(shape.rank() == 0 ? 1 : shape.back())};
   if (is_pooling(*op.kind)) {
     const graph::Pool2dWindow window = graph::pool2d_geometry(graph, op).window;

@@ -18,8 +18,8 @@ struct KernelPoint {
   //   convolutions  input channels, output channels, output pixels, images in a slice, kernel
   //                 pixels, pixels per stride
   //   products      M, N, K
-  //   pooling       bytes, channels, window pixels
-  //   others        bytes, extent of the last axis
+  //   pooling       bytes of a slice, channels, window pixels
+  //   others        bytes of a slice, extent of the last axis
   std::vector<double> features;
   // Executed flops of multiply-accumulates, or, for kernels that have none, bytes read and written.
   double work = 0;

@@ -37,70 +37,70 @@ void flush(const AlignedBuffer& buffer) {
 
 }  // namespace
 
-double time_kernel(Graph graph, size_t op_index, const kernels::Implementation& implementation,
-                   TimingEffort effort) {
-  const Op op = graph.ops[op_index];
-  const kernels::KernelCase kernel_case{graph, op, 1};
+TimedKernel::TimedKernel(Graph graph, size_t op_index,
+                         const kernels::Implementation& implementation)
+    : graph_(std::move(graph)), other_(static_cast<size_t>(2 * cpu_info().cache_bytes[1])) {
+  const Op& op = graph_.ops[op_index];
+  const kernels::KernelCase kernel_case{graph_, op, 1};
   std::vector<graph::Layout> arriving;
-  for (const graph::ValueId id : op.inputs) arriving.push_back(graph.value(id).layout);
+  for (const graph::ValueId id : op.inputs) arriving.push_back(graph_.value(id).layout);
   const kernels::OpLayouts layouts = implementation.layouts(kernel_case, arriving);
   for (size_t i = 0; i < op.inputs.size(); ++i)
-    graph.value(op.inputs[i]).layout = layouts.inputs[i];
+    graph_.value(op.inputs[i]).layout = layouts.inputs[i];
   for (size_t i = 0; i < op.outputs.size(); ++i)
-    graph.value(op.outputs[i]).layout = layouts.outputs[i];
+    graph_.value(op.outputs[i]).layout = layouts.outputs[i];
 
-  const std::unique_ptr<kernels::Kernel> kernel = implementation.create(kernel_case);
-  std::vector<AlignedBuffer> storage;
+  kernel_ = implementation.create(kernel_case);
   kernels::Buffers buffers;
-  for (const graph::ValueId id : op.inputs) {
-    storage.push_back(make_buffer(graph.value(id), storage.size()));
-    buffers.inputs.push_back(storage.back().data());
-  }
+  const auto add_operand = [&](graph::ValueId id) {
+    operands_.push_back(make_buffer(graph_.value(id), operands_.size()));
+    return operands_.back().data();
+  };
+  for (const graph::ValueId id : op.inputs) buffers.inputs.push_back(add_operand(id));
   for (size_t i = 0; i < op.outputs.size(); ++i) {
     std::byte* shared = nullptr;
     for (const graph::Alias& alias : op.kind->required_aliases(op))
       if (alias.output == static_cast<int>(i))
         shared = buffers.inputs[static_cast<size_t>(alias.input)];
-    if (shared == nullptr) {
-      storage.push_back(make_buffer(graph.value(op.outputs[i]), storage.size()));
-      shared = storage.back().data();
-    }
-    buffers.outputs.push_back(shared);
+    buffers.outputs.push_back(shared != nullptr ? shared : add_operand(op.outputs[i]));
   }
-  const AlignedBuffer workspace(kernel->workspace_bytes());
-  buffers.workspace = workspace.data();
-  kernel->bind(buffers);
+  workspace_ = AlignedBuffer(kernel_->workspace_bytes());
+  buffers.workspace = workspace_.data();
+  kernel_->bind(buffers);
+}
 
-  const Parallel parallel(1);
-  const kernels::RunContext context{parallel, 0, 0, 1e-3f};
-  kernel->run(context);
+void TimedKernel::run() { kernel_->run({parallel_, 0, 0, 1e-3f}); }
+
+void TimedKernel::evict(MemoryLevel from) {
+  if (from == MemoryLevel::kL3) std::memset(other_.data(), 1, other_.bytes());
+  if (from == MemoryLevel::kDram)
+    for (const AlignedBuffer& buffer : operands_) flush(buffer);
+}
+
+double TimedKernel::median_seconds(MemoryLevel from, int runs, double seconds) {
   using Clock = std::chrono::steady_clock;
   const auto seconds_since = [](Clock::time_point begin) {
     return std::chrono::duration<double>(Clock::now() - begin).count();
   };
+  run();  // warms up
   // Short kernels run several times between two looks at the clock, which itself takes 20 ns.
-  const auto first = Clock::now();
-  kernel->run(context);
-  const int repeat =
-      effort.from != MemoryLevel::kL1
-          ? 1
-          : std::clamp(static_cast<int>(5e-6 / (seconds_since(first) + 1e-9)), 1, 64);
-  const AlignedBuffer other(
-      effort.from == MemoryLevel::kL3 ? static_cast<size_t>(2 * cpu_info().cache_bytes[1]) : 0);
+  int repeat = 1;
+  if (from == MemoryLevel::kL1) {
+    const auto first = Clock::now();
+    run();
+    repeat = std::clamp(static_cast<int>(5e-6 / (seconds_since(first) + 1e-9)), 1, 64);
+  }
   std::vector<double> times;
   const auto begin = Clock::now();
-  while (static_cast<int>(times.size()) < effort.runs || seconds_since(begin) < effort.seconds) {
-    if (effort.from == MemoryLevel::kL3)
-      std::memset(other.data(), static_cast<int>(times.size()), other.bytes());
-    if (effort.from == MemoryLevel::kDram)
-      for (const AlignedBuffer& buffer : storage) flush(buffer);
+  while (static_cast<int>(times.size()) < runs || seconds_since(begin) < seconds) {
+    evict(from);
     const auto start = Clock::now();
-    for (int i = 0; i < repeat; ++i) kernel->run(context);
+    for (int i = 0; i < repeat; ++i) run();
     times.push_back(seconds_since(start) / repeat);
   }
-  std::nth_element(times.begin(), times.begin() + static_cast<ptrdiff_t>(times.size() / 2),
-                   times.end());
-  return times[times.size() / 2];
+  const auto middle = times.begin() + static_cast<ptrdiff_t>(times.size() / 2);
+  std::nth_element(times.begin(), middle, times.end());
+  return *middle;
 }
 
 }  // namespace pronghorn::cost
