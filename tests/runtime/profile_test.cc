@@ -145,18 +145,19 @@ TEST(Profile, RefusesAnotherExecutableAndNoSteps) {
 
 TEST(Profile, TracesTheFirstStepsOnTheirThreads) {
   constexpr int kThreads = 2;
+  constexpr int kTraced = 30;
   Step step(64, small, kThreads);
   Profile profile(step.executable(),
-                  {.capacity = 2, .warm_up = 1, .trace_steps = 3, .threads = kThreads});
-  for (int i = 0; i < 10; ++i) step.run(profile);
+                  {.capacity = 2, .warm_up = 1, .trace_steps = kTraced, .threads = kThreads});
+  for (int i = 0; i < kTraced + 5; ++i) step.run(profile);
   const StepProfile summary = profile.summarize();
   ASSERT_FALSE(summary.trace.empty());
-  std::vector<int> seen(3 * summary.ops.size());
+  std::vector<int> seen(kTraced * summary.ops.size());
   bool other_thread = false;
   double last_end = 0;
   for (const TraceEvent& event : summary.trace) {
     ASSERT_LT(event.op, summary.ops.size());
-    ASSERT_TRUE(event.step >= 0 && event.step < 3);
+    ASSERT_TRUE(event.step >= 0 && event.step < kTraced);
     ASSERT_TRUE(event.thread >= 0 && event.thread < kThreads);
     EXPECT_GE(event.begin, 0);
     EXPECT_LE(event.begin, event.end);

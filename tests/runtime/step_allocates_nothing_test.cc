@@ -1,9 +1,12 @@
 #include <gtest/gtest.h>
+#include <omp.h>
 #include <sys/resource.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <functional>
 #include <ostream>
+#include <thread>
 
 #include "compiler/net.h"
 #include "kernels/selection.h"
@@ -75,6 +78,15 @@ TEST_P(StepLoop, AllocatesNothingAndFaultsNoPage) {
   const auto executable = net.compile(options);
   compiler::testing::fill_batch(net, *executable, 0);
   const Parallel parallel(test.threads);
+  // OpenMP's runtime takes memory when a thread first sets its number of threads, and on a busy
+  // machine one may come to its first task only while allocations are counted. None of these tasks
+  // ends before every thread has one.
+  std::atomic<int> inside = 0;
+  parallel.for_each(test.threads, [&](int64_t, int) {
+    omp_set_num_threads(omp_get_max_threads());
+    ++inside;
+    while (inside < test.threads) std::this_thread::yield();
+  });
   // The first steps start the threads, and make oneDNN's code and glibc's caches.
   uint64_t step = 0;
   while (step < 3) executable->run({parallel, 1, step++, 0.001f});
