@@ -12,6 +12,8 @@ void add_summary(CLI::App& program);
 void add_train(CLI::App& program);
 void add_evaluate(CLI::App& program);
 void add_predict(CLI::App& program);
+void add_explain(CLI::App& program);
+void add_compare(CLI::App& program);
 void add_machine(CLI::App& program);
 void add_zoo(CLI::App& program);
 void add_data(CLI::App& program);

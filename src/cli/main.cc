@@ -71,6 +71,8 @@ int main(int argc, char** argv) {
   pronghorn::cli::add_train(program);
   pronghorn::cli::add_evaluate(program);
   pronghorn::cli::add_predict(program);
+  pronghorn::cli::add_explain(program);
+  pronghorn::cli::add_compare(program);
   pronghorn::cli::add_machine(program);
   pronghorn::cli::add_zoo(program);
   pronghorn::cli::add_data(program);

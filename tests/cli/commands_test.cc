@@ -36,8 +36,8 @@ std::vector<std::string> train(const Workplace& work, std::vector<std::string> m
 }
 
 TEST(Program, HelpOfEveryCommandShowsAnExample) {
-  for (const char* command :
-       {"summary", "train", "evaluate", "predict", "machine", "zoo", "data"}) {
+  for (const char* command : {"summary", "train", "evaluate", "predict", "explain", "compare",
+                              "machine", "zoo", "data"}) {
     const ProgramResult result = run_program({command, "--help"});
     EXPECT_EQ(result.exit_code, 0) << command;
     EXPECT_THAT(result.out, HasSubstr(std::string("Example:\n  pronghorn ") + command));
@@ -73,7 +73,7 @@ TEST(Program, WrongUseIsExitCodeTwoAndOneLine) {
 TEST(Program, ListsTheCommandsForOneThatDoesNotExist) {
   EXPECT_EQ(run_program({"dance"}).err,
             "pronghorn: there is no command 'dance'; the commands are summary, train, evaluate, "
-            "predict, machine, zoo, data; see 'pronghorn --help'\n");
+            "predict, explain, compare, machine, zoo, data; see 'pronghorn --help'\n");
 }
 
 TEST(SummaryCommand, ShowsLayersAndCosts) {

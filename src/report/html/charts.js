@@ -108,6 +108,8 @@ function bars(names, values, colours, axis, describe) {
   };
 }
 
-function barsHeight(number, each = 44) {
-  return 70 + number * each;
+// Room for the names as they are broken on a phone.
+function barsHeight(names, each = 40) {
+  const most = Math.max(1, ...names.map((name) => lines(name, 16).length));
+  return 70 + names.length * Math.max(each, 14 * most + 12);
 }

@@ -10,7 +10,7 @@ function factorsChart(comparison) {
   const description = "Each bar multiplies what stands above it; together they are the ratio of the " +
                       "step times of " + comparison.b.model + " and " + comparison.a.model + ", " +
                       times(comparison.ratio) + ".";
-  return figure("What the ratio is made of", description, barsHeight(names.length, 58), () => {
+  return figure("What the ratio is made of", description, barsHeight(names), () => {
     const log = (ratio) => (ratio > 0 ? Math.log2(ratio) : 0);
     let sum = 0;
     const spans = factors.map((factor) => {
@@ -64,7 +64,7 @@ function differencesChart(comparison) {
   const description = "Milliseconds of a step: layers of " + comparison.b.model + " add, those of " +
                       comparison.a.model + " subtract." +
                       (left_out ? " " + left_out + " of less than 0.5% are in the table." : "");
-  return figure("Which layers the difference comes from", description, barsHeight(shown.length, 40),
+  return figure("Which layers the difference comes from", description, barsHeight(names),
                 () => bars(names, shown.map((layer) => 1e3 * layer.seconds),
                            shown.map((layer) => colour(layer.seconds >= 0 ? "--up" : "--down")),
                            { title: { display: true, text: "ms" } },

@@ -327,7 +327,7 @@ function ladderChart(explanation) {
   const rungs = explanation.ladder;
   const times_ms = rungs.map((rung) => 1e3 * rung.predicted_seconds);
   return figure("What better kernels divide the step by",
-                "Milliseconds of a step, predicted, on a logarithmic scale.", barsHeight(rungs.length),
+                "Milliseconds of a step, predicted, on a logarithmic scale.", barsHeight(rungs.map((rung) => rung.name)),
                 () => bars(rungs.map((rung) => rung.name), times_ms,
                            rungs.map(() => colour("--forward")), decades(times_ms, "ms", 1.5),
                            (index) => [duration(rungs[index].predicted_seconds),
@@ -336,7 +336,7 @@ function ladderChart(explanation) {
 
 function variantsChart(variants) {
   const possible = variants.filter((variant) => variant.impossible === null);
-  return figure("What if", "Predicted milliseconds of a step.", barsHeight(possible.length), () =>
+  return figure("What if", "Predicted milliseconds of a step.", barsHeight(possible.map((variant) => variant.name)), () =>
       bars(possible.map((variant) => variant.name),
            possible.map((variant) => 1e3 * variant.step_seconds),
            possible.map((variant, number) => colour(number === 0 ? "--total" : "--forward")),

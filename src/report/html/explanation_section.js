@@ -70,7 +70,7 @@ function layersTable(explanation) {
     return cells;
   };
   const rows = explanation.layers.map((layer) =>
-      row(layer, element("div", {}, layer.name,
+      row(layer, element("div", {}, breakable(layer.name),
                          element("small", {}, layer.type + " " + layer.output_shape)),
           layer.uses_per_weight > 0 ? compact(layer.uses_per_weight) : "-",
           layer.measured ? milliseconds(layer.measured.median_seconds) : "-", layer.share_of_step));
@@ -82,7 +82,7 @@ function layersTable(explanation) {
 
 function opsTable(explanation) {
   const measured = explanation.profile !== null;
-  const columns = [["op"], ["layer"], ["phase"], ["output", "shape"], ["kernel", "shape"],
+  const columns = [["op"], ["layer"], ["phase", "shape"], ["output", "shape"], ["kernel", "shape"],
                    ["needed", "number", "multiply-accumulates"],
                    ["executed", "number", "multiply-accumulates"], ["flops", "number"],
                    ["bytes", "number"], ["bound by"], ["predicted ms", "number"]];

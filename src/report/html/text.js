@@ -63,15 +63,22 @@ function shortened(name, length) {
   return name.slice(0, Math.floor(kept / 2)) + "…" + name.slice(name.length - Math.ceil(kept / 2));
 }
 
-// Lines of at most `length` characters where words allow it.
+// Lines of at most `length` characters, broken behind spaces, hyphens and underscores where that is
+// enough.
 function lines(text, length) {
-  const result = [];
-  for (const word of text.split(" ")) {
+  const result = [""];
+  for (const word of text.match(/[^ _-]*[ _-]?/g)) {
     const last = result.length - 1;
-    if (last >= 0 && result[last].length + 1 + word.length <= length) result[last] += " " + word;
-    else result.push(shortened(word, length));
+    if (result[last].length + word.trimEnd().length <= length) result[last] += word;
+    else result.push(word.trimEnd().length <= length ? word : shortened(word, length));
   }
-  return result;
+  return result.map((line) => line.trimEnd()).filter((line) => line !== "");
+}
+
+// A name that may be broken behind its underscores, rather than anywhere.
+function breakable(name) {
+  return name.split(/(?<=[_.])/).flatMap((part, number) =>
+      number > 0 ? [document.createElement("wbr"), part] : [part]);
 }
 
 function element(tag, attributes, ...children) {
@@ -101,7 +108,8 @@ function table(label, columns, rows, totals = 0) {
   }
   const body = rows.map((row, number) =>
       element("tr", { class: number >= rows.length - totals ? "total" : "" },
-              row.map((cell, column) => element("td", { class: columns[column][1] || "" }, cell))));
+              row.map((cell, column) => element("td", { class: columns[column][1] || "" },
+                      typeof cell === "string" ? breakable(cell) : cell))));
   return element("div", { class: "scroll", role: "region", tabindex: "0", "aria-label": label },
                  element("table", {}, element("thead", {}, heads), element("tbody", {}, body)));
 }
