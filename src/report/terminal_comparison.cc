@@ -12,9 +12,11 @@
 namespace pronghorn::report {
 namespace {
 
-// A quantity of a factor: whole ones in full where that is short.
+// A quantity of a factor: whole ones in full where that is short, seconds per multiply-accumulate
+// with an exponent.
 std::string quantity(double number) {
   if (number == 0) return "-";
+  if (std::abs(number) < 1e-3) return fmt::format("{:.2e}", number);
   const bool whole = number == std::floor(number) && std::abs(number) < 1e9;
   return whole ? with_commas(static_cast<int64_t>(number)) : compact(number);
 }

@@ -130,8 +130,8 @@ TEST_F(ExplainProgram, TheTextbookLoopsComeWithTheLadder) {
 TEST_F(ExplainProgram, WhatIfTakesListsAndMayBeRepeated) {
   const auto names = [&](const std::vector<std::string>& what_if) {
     std::vector<std::string> result;
-    for (const json& variant : json_of({"explain", work_.model()}, what_if)["variants"])
-      result.push_back(variant["name"]);
+    const json document = json_of({"explain", work_.model()}, what_if);
+    for (const json& variant : document["variants"]) result.push_back(variant["name"]);
     return result;
   };
   const auto expected = names({"--what-if", "batch-size=1,32 threads=1..2"});

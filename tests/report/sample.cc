@@ -350,7 +350,8 @@ Comparison sample_comparison(bool measured) {
   rest /= factor("training multiply-accumulates over forward ones", 2.41, 3.0);
   rest /= factor("flops that are executed over those that are needed", 1, 0.47);
   rest /= factor("time outside of arithmetic", 1.3, 1.1);
-  comparison.factors.push_back({"seconds per executed flop", "The rate.", 0, 0, rest});
+  comparison.factors.push_back(
+      {"seconds per executed flop", "The rate.", 1.2e-11, 1.2e-11 * rest, rest});
   const double difference = comparison.b.step_seconds() - comparison.a.step_seconds();
   for (const Explanation* side : {&comparison.b, &comparison.a}) {
     const double sign = side == &comparison.b ? 1 : -1;

@@ -116,6 +116,7 @@ TEST(Terminal, AnUntrainableModelHasCountsAndItsReason) {
 TEST(Terminal, FactorsAndTheirProduct) {
   const std::string text = terminal(sample_comparison());
   EXPECT_THAT(text, HasSubstr("16.306"));
+  EXPECT_THAT(text, testing::ContainsRegex("seconds per executed flop +1.20e-11 +1.60e-11 +1.335"));
   EXPECT_THAT(text, testing::ContainsRegex("their product +10.778"));
   EXPECT_THAT(text, testing::ContainsRegex("step time, measured .* 10.778"));
   EXPECT_THAT(text, testing::ContainsRegex("both +7 of less than 0.5% each"));

@@ -41,19 +41,21 @@ function factorsChart(comparison) {
 }
 
 function factorsTable(comparison) {
-  const quantity = (number) => (number === 0 ? "-" : Number.isInteger(number) ? count(number)
-                                                                            : compact(number));
+  const quantity = (number) => (!isNumber(number) || number === 0 ? "-"
+                                : Number.isInteger(number) ? count(number)
+                                : Math.abs(number) < 1e-3 ? number.toExponential(2)
+                                : compact(number));
   const product = comparison.factors.reduce((sum, factor) => sum * factor.ratio, 1);
   return table("Factors",
                [["factor"], [comparison.a.model, "number"], [comparison.b.model, "number"],
-                ["ratio", "number"], ["what it means", "text"]],
+                ["ratio", "number"]],
                [...comparison.factors.map((factor) =>
-                    [factor.name, quantity(factor.a), quantity(factor.b), factor.ratio.toFixed(3),
-                     factor.what]),
-                ["their product", duration(comparison.a.step_seconds),
-                 duration(comparison.b.step_seconds), product.toFixed(3),
-                 "a step, " + (comparison.measured ? "measured" : "predicted") + ": the ratio is " +
-                 comparison.ratio.toFixed(3)]], 1);
+                    [element("div", {}, factor.name, element("small", {}, factor.what)),
+                     quantity(factor.a), quantity(factor.b), factor.ratio.toFixed(3)]),
+                ["their product", "", "", product.toFixed(3)],
+                [comparison.measured ? "step time, measured" : "step time, predicted",
+                 duration(comparison.a.step_seconds), duration(comparison.b.step_seconds),
+                 comparison.ratio.toFixed(3)]], 2);
 }
 
 function differencesChart(comparison) {

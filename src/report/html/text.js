@@ -109,7 +109,8 @@ function table(label, columns, rows, totals = 0) {
   const body = rows.map((row, number) =>
       element("tr", { class: number >= rows.length - totals ? "total" : "" },
               row.map((cell, column) => element("td", { class: columns[column][1] || "" },
-                      typeof cell === "string" ? breakable(cell) : cell))));
+                      // A break is taken in what must not wrap, too.
+                      typeof cell === "string" && !columns[column][1] ? breakable(cell) : cell))));
   return element("div", { class: "scroll", role: "region", tabindex: "0", "aria-label": label },
                  element("table", {}, element("thead", {}, heads), element("tbody", {}, body)));
 }
