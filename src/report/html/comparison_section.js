@@ -50,7 +50,7 @@ function factorsTable(comparison) {
                [["factor"], [comparison.a.model, "number"], [comparison.b.model, "number"],
                 ["ratio", "number"]],
                [...comparison.factors.map((factor) =>
-                    [element("div", {}, factor.name, element("small", {}, factor.what)),
+                    [named(factor.name, factor.what),
                      quantity(factor.a), quantity(factor.b), factor.ratio.toFixed(3)]),
                 ["their product", "", "", product.toFixed(3)],
                 [comparison.measured ? "step time, measured" : "step time, predicted",

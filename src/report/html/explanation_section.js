@@ -70,8 +70,7 @@ function layersTable(explanation) {
     return cells;
   };
   const rows = explanation.layers.map((layer) =>
-      row(layer, element("div", {}, breakable(layer.name),
-                         element("small", {}, layer.type + " " + layer.output_shape)),
+      row(layer, named(layer.name, layer.type + " " + layer.output_shape),
           layer.uses_per_weight > 0 ? compact(layer.uses_per_weight) : "-",
           layer.measured ? milliseconds(layer.measured.median_seconds) : "-", layer.share_of_step));
   rows.push(row(explanation, untrainable ? "forward" : "step", "",
@@ -135,23 +134,25 @@ function machineTables(explanation) {
 function ladderTable(explanation) {
   return table("Kernels, each better than the one before",
                [["kernels"], ["ms a step", "number"], ["measured ms", "number"],
-                ["an epoch", "number"], ["what", "text"]],
+                ["an epoch", "number"]],
                explanation.ladder.map((rung) => [
-                 rung.name, milliseconds(rung.predicted_seconds), milliseconds(rung.measured_seconds),
-                 duration(rung.predicted_seconds * explanation.steps_per_epoch), rung.what]));
+                 named(rung.name, rung.what), milliseconds(rung.predicted_seconds),
+                 milliseconds(rung.measured_seconds),
+                 duration(rung.predicted_seconds * explanation.steps_per_epoch)]));
 }
 
 function variantsTable(variants) {
   return table("What if",
                [["what if"], ["batch size", "number"], ["threads", "number"],
                 ["parameters", "number"],
-                ["multiply-accumulates per image in training (one is 2 flops)", "number"],
-                ["ms a step", "number"], ["an epoch", "number"], ["no such model, because", "text"]],
+                ["per image in training", "number", "multiply-accumulates (one is 2 flops)"],
+                ["ms a step", "number"], ["an epoch", "number"]],
                variants.map((variant) => variant.impossible === null
                    ? [variant.name, count(variant.batch_size), count(variant.threads),
                       count(variant.parameters), count(variant.training_multiply_accumulates),
-                      milliseconds(variant.step_seconds), duration(variant.epoch_seconds), ""]
-                   : [variant.name, "-", "-", "-", "-", "-", "-", variant.impossible]));
+                      milliseconds(variant.step_seconds), duration(variant.epoch_seconds)]
+                   : [named(variant.name, "no such model: " + variant.impossible),
+                      "-", "-", "-", "-", "-", "-"]));
 }
 
 // `lead`: the answer is the page's first line already.

@@ -89,6 +89,11 @@ function element(tag, attributes, ...children) {
   return node;
 }
 
+// A name in a table's first column, with what it is under it.
+function named(name, what) {
+  return element("div", {}, breakable(name), element("small", {}, what));
+}
+
 // columns: [title, "number" | "text" | "", group]; columns side by side of one group share it as a
 // heading above their own. rows: arrays of text; the last `totals` rows are totals. Scrolls in a box
 // of its own where it is wider than the page.
