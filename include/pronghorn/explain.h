@@ -128,7 +128,7 @@ struct ExplainOptions {
   // Samples of an epoch.
   int64_t samples = 60000;
   // Loss, optimizer, threads and kernels are those of this.
-  CompileConfig config = {};
+  CompileConfig config = CompileConfig();
   // Runs steps on random data and times each op.
   bool measure = false;
   // Of a measurement: how many steps are traced on their threads.
@@ -188,7 +188,7 @@ struct Explanation {
 // Throws ArgumentError where options are out of range. A model that can't be trained is explained
 // as far as that goes.
 Explanation explain(const Model& model, const std::string& name, const Machine& machine,
-                    const ExplainOptions& options = {});
+                    const ExplainOptions& options = ExplainOptions());
 
 // One factor of a ratio of two step times.
 struct Factor {

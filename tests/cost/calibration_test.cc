@@ -1,0 +1,54 @@
+#include "cost/calibration.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "cost/kernel_point.h"
+#include "graph/op_kind.h"
+#include "graph/ops/elementwise.h"
+#include "kernels/candidates.h"
+#include "kernels/selection.h"
+
+namespace pronghorn::cost {
+namespace {
+
+TEST(Calibration, GraphsAreWellFormed) {
+  for (const graph::Graph& graph : calibration_graphs()) EXPECT_NO_THROW(graph.verify());
+}
+
+// Every kernel that a step may run has a shape at which it is measured.
+TEST(Calibration, ReachesEveryKernel) {
+  std::set<std::string> measured, refusing;
+  for (const graph::Graph& graph : calibration_graphs())
+    for (const graph::Op& op : graph.ops) {
+      if (op.kind->is_view()) continue;
+      for (const kernels::Implementation* implementation : kernels::candidates(*op.kind)) {
+        const std::string name(implementation->name());
+        const bool refused = kernels::why_not(*implementation, {graph, op, 1}).has_value();
+        (refused ? refusing : measured).insert(name);
+      }
+    }
+  for (const graph::OpKind* kind : kernels::kinds_with_candidates())
+    for (const kernels::Implementation* implementation : kernels::candidates(*kind)) {
+      const std::string name(implementation->name());
+      // A kernel may have no code for this machine at all; then it refuses every shape.
+      EXPECT_TRUE(measured.contains(name) || refusing.contains(name)) << name;
+    }
+}
+
+TEST(KernelPoint, OfOneKernelHasAlwaysAsManyFeatures) {
+  std::map<std::string, size_t> features;
+  for (const graph::Graph& graph : calibration_graphs())
+    for (const graph::Op& op : graph.ops) {
+      if (op.kind->is_view() || op.kind == &graph::elementwise_kind()) continue;
+      const kernels::Implementation& reference = *kernels::candidates(*op.kind).back();
+      const KernelPoint point = kernel_point({graph, op, 1}, reference);
+      const auto [found, is_new] = features.emplace(point.kernel, point.features.size());
+      EXPECT_EQ(found->second, point.features.size()) << point.kernel;
+      EXPECT_GT(point.work, 0) << point.kernel;
+    }
+}
+
+}  // namespace
+}  // namespace pronghorn::cost
