@@ -56,7 +56,7 @@ struct Machine {
   double unblocked_multiply_accumulates = 0;
 
   // What one kernel took for one shape, on one thread, when its operands came from a level of
-  // memory: L1 stands for the near caches.
+  // memory.
   struct KernelSample {
     std::string kernel;  // "onednn.conv2d.winograd"
     // What its speed depends on (src/cost/kernel_point.h), as logarithms to base 2.

@@ -91,6 +91,13 @@ void add_convolution(Graphs& graphs, const ConvolutionShape& shape, int64_t batc
         input(builder, {shape.kernel, shape.kernel, shape.channels, shape.filters});
     graph::conv2d(builder, src, weights, window);
     add_gradient(builder, {true, true});
+    // The gradient to the weights once more, with the bias's beside it.
+    const auto to_weights = std::find_if(
+        builder.graph().ops.begin(), builder.graph().ops.end(),
+        [](const graph::Op& op) { return op.kind == &graph::conv2d_backward_weights_kind(); });
+    graph::Attributes attributes = to_weights->attributes;
+    attributes.set("bias", int64_t{1});
+    builder.add_op(*to_weights->kind, std::vector(to_weights->inputs), std::move(attributes));
   });
 }
 
@@ -124,12 +131,13 @@ void add_products(Graphs& graphs) {
     }
 }
 
-// Tensors whose size runs from what is all overhead to what fills L2 and more.
+// Tensors whose size runs from what is all overhead to what just fits L2: what larger ones cost
+// more, the levels of memory say.
 struct ImageShape {
   int64_t images, size, channels;
 };
-constexpr ImageShape kImages[] = {{1, 4, 4},   {1, 8, 16},  {1, 24, 32},  {16, 8, 8},
-                                  {16, 8, 64}, {16, 24, 4}, {16, 24, 64}, {32, 32, 16}};
+constexpr ImageShape kImages[] = {{1, 4, 4},   {1, 8, 16},  {1, 24, 32}, {16, 8, 8},
+                                  {16, 8, 64}, {16, 24, 4}, {4, 24, 64}, {8, 32, 16}};
 
 void add_image_ops(Graphs& graphs) {
   for (const ImageShape& shape : kImages) {
@@ -199,7 +207,7 @@ void add_row_ops(Graphs& graphs) {
 
 void add_updates(Graphs& graphs) {
   for (const char* optimizer : {"sgd", "rmsprop", "adam", "adadelta", "adagrad"})
-    for (const int64_t elements : {32, 1024, 65536, 524288})
+    for (const int64_t elements : {32, 1024, 16384, 65536})
       graphs.add(1, [&](Builder& builder) {
         graph::Attributes attributes{{"optimizer", std::string(optimizer)}};
         for (const auto& [name, value] :
@@ -221,7 +229,7 @@ void add_updates(Graphs& graphs) {
 // Elementwise ops of one stage each.
 void add_stages(Graphs& graphs) {
   for (int number = 0; number <= static_cast<int>(graph::StageFunction::kDropout); ++number)
-    for (const int64_t elements : {64, 1024, 16384, 131072})
+    for (const int64_t elements : {64, 1024, 16384})
       graphs.add(1, [&](Builder& builder) {
         const auto function = static_cast<graph::StageFunction>(number);
         const bool has_operand = graph::stage_traits(function).has_operand;
@@ -279,6 +287,7 @@ std::vector<Machine::KernelSample> measure_kernels() {
         add(MemoryLevel::kL1, 5, 1.5e-3);
         // The textbook loops are too slow for memory to matter to them.
         if (implementation->family() == kernels::Family::kReference) continue;
+        add(MemoryLevel::kL2, 3, 0);
         add(MemoryLevel::kL3, 3, 0);
         add(MemoryLevel::kDram, 3, 0);
       }

@@ -17,6 +17,10 @@ double log_of(int64_t extent) {
   return std::log2(static_cast<double>(std::max<int64_t>(1, extent)));
 }
 
+// A call's own cost no longer counts beyond 128 KiB: larger ones run at the same rate, but for
+// where their operands are.
+double log_of_bytes(double bytes) { return std::clamp(std::log2(std::max(1.0, bytes)), 0.0, 17.0); }
+
 bool is_convolution(const graph::OpKind& kind) {
   return &kind == &graph::conv2d_kind() || &kind == &graph::conv2d_backward_data_kind() ||
          &kind == &graph::conv2d_backward_weights_kind();
@@ -52,6 +56,7 @@ KernelPoint kernel_point(const kernels::KernelCase& kernel_case,
       point.kernel += g.transpose_a ? " tn" : g.transpose_b ? " nt" : " nn";
       point.features = {log_of(g.m), log_of(g.n), log_of(g.k)};
     } else {
+      if (op.attributes.has("bias")) point.kernel += " bias";
       point.features = convolution_features(graph::conv2d_geometry(graph, op));
     }
     return point;
@@ -68,7 +73,7 @@ KernelPoint kernel_point(const kernels::KernelCase& kernel_case,
   // What one call of a kernel sees is a slice of the batch.
   const auto slices = static_cast<double>(BatchSlices(std::max<int64_t>(1, graph.batch)).count());
   const Shape& shape = kernel_case.input(0).shape;
-  point.features = {std::log2(std::max(1.0, point.work / slices)),
+  point.features = {log_of_bytes(point.work / slices),
                     log_of(shape.rank() == 0 ? 1 : shape.back())};
   if (is_pooling(*op.kind)) {
     const graph::Pool2dWindow window = graph::pool2d_geometry(graph, op).window;
@@ -87,7 +92,7 @@ KernelPoint stage_point(const graph::Stage& stage, int64_t elements, std::string
   KernelPoint point;
   point.kernel = std::string(elementwise) + " " + std::string(traits.name);
   point.work = static_cast<double>(elements) * sizeof(float) * (full_operand ? 3 : 2);
-  point.features = {log_of(elements)};
+  point.features = {log_of_bytes(point.work)};
   return point;
 }
 

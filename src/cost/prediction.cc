@@ -146,7 +146,7 @@ Reach::Reach(const Machine& machine) {
 }
 
 double Reach::rate(const KernelPoint& point, MemoryLevel from) const {
-  // L1 stands for L2 too; where a level was not measured, the next nearer one is taken.
+  // Where a level was not measured, the next nearer one is taken.
   for (int level = static_cast<int>(from); level >= 0; --level) {
     const auto found = kernels_.find({point.kernel, static_cast<MemoryLevel>(level)});
     if (found != kernels_.end()) return std::exp2(found->second(point.features));

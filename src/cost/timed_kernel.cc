@@ -21,8 +21,14 @@ namespace {
 
 AlignedBuffer make_buffer(const Value& value, uint64_t stream) {
   AlignedBuffer buffer(static_cast<size_t>(value.bytes()));
-  if (value.element != graph::ElementType::kFloat32) return buffer;
   const RandomStream random(0, stream, 0);
+  if (value.element == graph::ElementType::kUint8) {
+    // Which element of a pooling window won; kernels branch on it, so it must not be foreseeable.
+    for (size_t i = 0; i < buffer.bytes(); ++i)
+      buffer.data()[i] = static_cast<std::byte>(random.word(i) & 3);
+    return buffer;
+  }
+  if (value.element != graph::ElementType::kFloat32) return buffer;
   for (int64_t i = 0; i < value.shape.elements(); ++i)
     buffer.floats()[i] = 0.1f + 0.9f * random.uniform(static_cast<uint64_t>(i));
   return buffer;
@@ -39,7 +45,9 @@ void flush(const AlignedBuffer& buffer) {
 
 TimedKernel::TimedKernel(Graph graph, size_t op_index,
                          const kernels::Implementation& implementation)
-    : graph_(std::move(graph)), other_(static_cast<size_t>(2 * cpu_info().cache_bytes[1])) {
+    : graph_(std::move(graph)),
+      other_(
+          static_cast<size_t>(2 * std::max(cpu_info_.cache_bytes[0], cpu_info_.cache_bytes[1]))) {
   const Op& op = graph_.ops[op_index];
   const kernels::KernelCase kernel_case{graph_, op, 1};
   std::vector<graph::Layout> arriving;
@@ -72,7 +80,9 @@ TimedKernel::TimedKernel(Graph graph, size_t op_index,
 void TimedKernel::run() { kernel_->run({parallel_, 0, 0, 1e-3f}); }
 
 void TimedKernel::evict(MemoryLevel from) {
-  if (from == MemoryLevel::kL3) std::memset(other_.data(), 1, other_.bytes());
+  const auto twice = [](int64_t cache) { return static_cast<size_t>(2 * cache); };
+  if (from == MemoryLevel::kL2) std::memset(other_.data(), 1, twice(cpu_info_.cache_bytes[0]));
+  if (from == MemoryLevel::kL3) std::memset(other_.data(), 1, twice(cpu_info_.cache_bytes[1]));
   if (from == MemoryLevel::kDram)
     for (const AlignedBuffer& buffer : operands_) flush(buffer);
 }

@@ -6,6 +6,7 @@
 #include "graph/graph.h"
 #include "kernels/kernel.h"
 #include "platform/aligned_buffer.h"
+#include "platform/cpu_info.h"
 #include "platform/parallel.h"
 #include "pronghorn/machine.h"
 
@@ -19,9 +20,9 @@ class TimedKernel {
   TimedKernel(graph::Graph graph, size_t op, const kernels::Implementation& implementation);
 
   // The median of at least so many runs that take at least so many seconds. `from` says where the
-  // op's operands are when a run begins: L1 leaves them where the run before left them; L3 drives
-  // them and the kernel's code out of the near caches, as the ops between two uses do in a step;
-  // DRAM drives them out of all.
+  // op's operands are when a run begins: L1 leaves them where the run before left them; L2 and L3
+  // drive them and the kernel's code out of the nearer caches, as the ops between two uses do in a
+  // step; DRAM drives them out of all.
   double median_seconds(MemoryLevel from, int runs, double seconds);
 
  private:
@@ -29,6 +30,7 @@ class TimedKernel {
   void evict(MemoryLevel from);
 
   graph::Graph graph_;
+  const CpuInfo cpu_info_ = cpu_info();
   std::vector<AlignedBuffer> operands_;
   AlignedBuffer workspace_;
   AlignedBuffer other_;  // what drives operands out
