@@ -185,8 +185,11 @@ struct Explanation {
   double share_of_peak(const Work& work, double seconds) const;
 };
 
-// Throws ArgumentError where options are out of range. A model that can't be trained is explained
-// as far as that goes.
+// Throws ArgumentError where a number is out of range.
+void check(const ExplainOptions& options);
+
+// Throws what check() throws, and ArgumentError for names that aren't known. A model that can't be
+// trained is explained as far as that goes.
 Explanation explain(const Model& model, const std::string& name, const Machine& machine,
                     const ExplainOptions& options = ExplainOptions());
 

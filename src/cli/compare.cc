@@ -22,6 +22,7 @@ void compare_models(const CompareCommand& command) {
   const ExplainFlags& flags = command.flags;
   if (!flags.html.empty()) check_writable(flags.html);
   const std::vector<NamedModel> models = load_models({command.a, command.b});
+  for (const NamedModel& each : models) check(explain_options(flags, each.model));
   const Machine machine = find_machine(flags.machine);
   std::vector<Explanation> sides;
   for (const NamedModel& each : models)

@@ -70,6 +70,7 @@ void explain_models(const ExplainCommand& command) {
   std::vector<ExplainOptions> options;
   for (const NamedModel& each : models) {
     options.push_back(explain_options(flags, each.model));
+    check(options.back());
     if (command.trace.empty()) continue;
     options.back().measure = true;
     options.back().trace_steps = kTraceSteps;
@@ -103,9 +104,11 @@ void add_explain(CLI::App& program) {
       ->required();
   add_explain_flags(command, options->flags);
   command
-      .add_option("--what-if", options->what_if,
-                  "Changes whose effect is predicted beside it: batch-size=1,32,128, threads=1..8, "
-                  "filters=0.5 (of Conv2D, times), stride=2")
+      .add_option(
+          "--what-if", options->what_if,
+          "Changes whose effect is predicted beside it: batch-size=1,32,128, threads=1..8, "
+          "filters=0.5 (times every Conv2D's filters and hidden Dense layer's units), stride=2 "
+          "(of the first Conv2D)")
       ->type_name("CHANGE");
   command
       .add_option("--trace", options->trace,

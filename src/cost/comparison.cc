@@ -116,13 +116,14 @@ std::string answer_of(const Comparison& c) {
   std::string product;
   for (const Factor& factor : c.factors)
     product += fmt::format("{}{}", product.empty() ? "" : " x ", times(factor.ratio));
+  const bool slower_with_fewer = c.ratio > 1 && c.b.parameters < c.a.parameters;
   return fmt::format(
-      "A training step of {} {} one of {} ({} against {}{}), with {}: {} times the training "
-      "multiply-accumulates ({} times forward, {} times as much for gradients), each taking {} of "
-      "the "
-      "time, and {} times as long for the step as for its products ({} = {}).",
+      "A training step of {} {} one of {} ({} against {}{}), {} {}: it does {} times the training "
+      "multiply-accumulates ({} times forward, and {} times that for gradients), each in {} of the "
+      "time, and time outside of products brings a factor of {} ({} = {}).",
       c.b.model, slower_text(c), c.a.model, duration(c.b.step_seconds()),
-      duration(c.a.step_seconds()), c.measured ? "" : ", predicted", parameters_text(c.a, c.b),
+      duration(c.a.step_seconds()), c.measured ? "" : ", predicted",
+      slower_with_fewer ? "though it has" : "with", parameters_text(c.a, c.b),
       times(c.factors[0].ratio * c.factors[1].ratio), times(c.factors[0].ratio),
       times(c.factors[1].ratio), times(c.factors[2].ratio), times(c.factors[3].ratio), product,
       times(c.ratio));

@@ -211,6 +211,8 @@ std::vector<int> thread_counts(int cpus) {
   return counts;
 }
 
+}  // namespace
+
 void check(const ExplainOptions& options) {
   if (options.batch_size < 1)
     throw ArgumentError(fmt::format("batch size is {}; it must be 1 or more", options.batch_size));
@@ -224,8 +226,6 @@ void check(const ExplainOptions& options) {
     throw ArgumentError(
         fmt::format("trace_steps is {}; it must be 0 or more", options.trace_steps));
 }
-
-}  // namespace
 
 Explanation explain(const Model& model, const std::string& name, const Machine& machine,
                     const ExplainOptions& options) {

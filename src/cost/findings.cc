@@ -72,9 +72,10 @@ void add_answer(Explanation& e) {
     e.answer = time_text(e) + ".";
     return;
   }
-  e.answer = fmt::format("{}: {} of it goes into {} ({})", time_text(e),
-                         percent(share(slowest->seconds(), e.step_seconds())), slowest->name,
-                         slowest->type);
+  const double part = share(slowest->seconds(), e.step_seconds());
+  e.answer = fmt::format("{}: {} of it goes into {} ({})", time_text(e), percent(part),
+                         slowest->name, slowest->type);
+  if (part < 0.3) e.answer += ", more than into any other layer";
   const double macs = share(static_cast<double>(slowest->total.multiply_accumulates),
                             static_cast<double>(e.total.multiply_accumulates));
   if (macs > 0)
@@ -83,7 +84,7 @@ void add_answer(Explanation& e) {
                     percent(macs), compact(static_cast<double>(e.total.multiply_accumulates)),
                     compact(2 * static_cast<double>(e.total.multiply_accumulates)));
   const std::string uses = uses_text(*slowest);
-  e.answer += uses.empty() ? "." : fmt::format(", since {}.", uses);
+  e.answer += uses.empty() ? "." : fmt::format("; {}.", uses);
 }
 
 // Which op of all takes the most, and what it waits for.
@@ -94,8 +95,9 @@ void add_slowest_op(Explanation& e) {
   if (slowest == e.ops.end()) return;
   const double seconds = seconds_of(*slowest);
   e.findings.push_back(fmt::format(
-      "The slowest op is {} of {} ({}, {}): {}, {} of the step. It waits for {}; {} useful flops a "
-      "second are {} of the peak of {} thread{}.",
+      "The slowest op is {} of {} ({}, {}): {}, {} of the step. What bounds it is {}; its {} "
+      "useful "
+      "flops a second are {} of the peak of {} thread{}.",
       slowest->kind, slowest->layer.empty() ? "the loss" : slowest->layer,
       phase_name(slowest->phase), slowest->kernel, duration(seconds),
       percent(share(seconds, e.step_seconds())), what_bounds(slowest->predicted.bound),
@@ -155,8 +157,7 @@ void add_farthest(Explanation& e) {
       percent(least), percent(share(farthest->seconds(), e.step_seconds())));
   if (bound == Bound::kArithmetic && farthest->total.multiply_accumulates > 0) {
     text += fmt::format(
-        ". Arithmetic is what it waits for, but its kernels reach no more at these shapes "
-        "({} output)",
+        ". Arithmetic bounds it, but its kernels reach no more at these shapes ({} output)",
         farthest->output_shape);
   } else if (bound == Bound::kArithmetic) {
     text +=
