@@ -205,6 +205,7 @@ void add_overhead(Explanation& e) {
 
 // Where a quicker kind of kernel stood aside.
 void add_refusals(Explanation& e) {
+  if (e.kernels != "auto") return;  // others stood aside because they were told to
   const OpCost* worst = nullptr;
   for (const OpCost& op : e.ops)
     if (!op.refused.empty() && share(seconds_of(op), e.step_seconds()) > 0.1 &&
@@ -301,6 +302,8 @@ std::string sentence_about_threads(const Explanation& e) {
   }
   if (best->threads == most && one.seconds / best->seconds > 0.9 * most) {
     text += fmt::format("; with {} CPUs, more threads would only take turns", most);
+  } else if (best->threads == 1 && e.by_threads.back().seconds < 1.001 * one.seconds) {
+    text += "; none of its kernels shares work among threads";
   } else if (best->threads == 1) {
     text += fmt::format(
         "; a batch of {} has too little work to share: waking another thread costs {} a loop",
