@@ -40,7 +40,10 @@ void add_compare(CLI::App& program) {
   CLI::App& command = *program.add_subcommand(
       "compare", "Why a step of one model takes longer than one of another");
   command.add_option("A", options->a, kModelHelp)->required();
-  command.add_option("B", options->b, "Another; how many times as long its step takes")->required();
+  command
+      .add_option("B", options->b,
+                  "Another model; the answer is how many times as long as A's its step takes")
+      ->required();
   add_explain_flags(command, options->flags);
   command.footer("Example:\n  pronghorn compare mnist-mlp mnist-cnn --batch-size 128 --measure");
   command.callback([options] { compare_models(*options); });

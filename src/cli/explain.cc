@@ -106,19 +106,21 @@ void add_explain(CLI::App& program) {
   command
       .add_option(
           "--what-if", options->what_if,
-          "Changes whose effect is predicted beside it: batch-size=1,32,128, threads=1..8, "
+          "One change each, whose step is predicted beside the model's: batch-size=1,32,128, "
+          "threads=1..8, "
           "filters=0.5 (times every Conv2D's filters and hidden Dense layer's units), stride=2 "
           "(of the first Conv2D)")
       ->type_name("CHANGE");
   command
       .add_option("--trace", options->trace,
-                  "Measures, and writes a few steps with each op on its threads, for "
-                  "ui.perfetto.dev or Chrome's about:tracing")
+                  "Measures, and writes a trace of a few steps with each op on its threads, for "
+                  "Perfetto (ui.perfetto.dev) or chrome://tracing")
       ->type_name("FILE.json");
   command.footer(
       "Example:\n"
       "  pronghorn explain mnist-cnn --batch-size 128 --measure\n"
       "  pronghorn explain mnist-cnn --what-if batch-size=1,32,128,1024 threads=1..8\n"
+      "  pronghorn explain mnist-cnn --kernels reference\n"
       "  pronghorn explain mnist-mlp mnist-cnn --html report.html");
   command.callback([options] { explain_models(*options); });
 }

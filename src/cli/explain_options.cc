@@ -27,14 +27,20 @@ std::string likely_loss(const Model& model) {
 }  // namespace
 
 void add_explain_flags(CLI::App& command, ExplainFlags& flags) {
-  command.add_option("--batch-size", flags.batch_size, "Images in a step")->capture_default_str();
-  command.add_option("--samples", flags.samples, "Images in an epoch")->capture_default_str();
+  command.add_option("--batch-size", flags.batch_size, "Images (samples) in a step")
+      ->capture_default_str();
+  command.add_option("--samples", flags.samples, "Images (samples) in an epoch")
+      ->capture_default_str();
   command
       .add_option("--optimizer", flags.optimizer,
                   fmt::format("{}; default: the model file's, else rmsprop",
                               fmt::join(optimizer_names(), ", ")))
       ->type_name("NAME");
-  command.add_option("--preset", flags.preset, "Whose optimizer defaults: keras3 or keras2017")
+  command
+      .add_option(
+          "--preset", flags.preset,
+          "Whose optimizer defaults: keras3, or keras2017 for those that the old examples ran "
+          "with")
       ->check(CLI::IsMember({"keras3", "keras2017"}));
   command
       .add_option("--loss", flags.loss,
@@ -47,22 +53,23 @@ void add_explain_flags(CLI::App& command, ExplainFlags& flags) {
       .add_option(
           "--kernels", flags.run.kernels,
           "Kernels to use where they can: reference, simd, onednn, or auto for the best. "
-          "With reference, the textbook loops, also what each kind of better kernel divides "
-          "the step by")
+          "reference, the textbook loops, also shows what each kind of better kernel divides "
+          "the step's time by")
       ->type_name("FAMILY")
       ->envname("PRONGHORN_KERNELS");
   command
       .add_option("--machine", flags.machine,
-                  "A machine's file (see 'pronghorn machine'): what the step would take there; "
-                  "default: this machine, measured once and kept")
+                  "Predicts for the machine of this file (pronghorn machine --out FILE.json, run "
+                  "there); default: this machine, measured at the first need, in up to 15 "
+                  "seconds, and kept")
       ->type_name("FILE.json");
   command.add_flag(
       "--measure", flags.measure,
-      "Runs steps on random data, times each op, and shows that beside the prediction");
+      "Runs steps on random data here, times each op, and shows that beside the prediction");
   command.add_flag("--json", flags.json, "Prints JSON (docs/explanation-schema.md)");
   command
       .add_option("--html", flags.html,
-                  "Writes a page with charts and tables, which needs no network")
+                  "Writes a page with charts and tables too, one file that needs no network")
       ->type_name("FILE.html");
 }
 

@@ -34,19 +34,22 @@ void add_machine(CLI::App& program) {
   auto options = std::make_shared<MachineOptions>();
   CLI::App& command = *program.add_subcommand(
       "machine", "What this machine reaches: arithmetic, memory, parallel loops, kernels");
-  CLI::Option* fresh =
-      command.add_flag("--fresh", options->fresh,
-                       "Measures anew (up to 15 seconds, in which nothing else should run); "
-                       "otherwise what was measured once, and kept in the user's cache directory");
-  command.add_option("--machine", options->file, "Shows another machine's file")
+  CLI::Option* fresh = command.add_flag(
+      "--fresh", options->fresh,
+      "Measures anew (up to 15 seconds, in which nothing else should run); without it, "
+      "only where nothing is kept in the user's cache directory yet");
+  command.add_option("--machine", options->file, "Shows a file that --out wrote, on any machine")
       ->type_name("FILE.json")
       ->excludes(fresh);
   command
       .add_option("--out", options->out,
-                  "Writes the numbers to a file, for --machine here and elsewhere")
+                  "Writes the numbers to a file too, for --machine of explain and compare")
       ->type_name("FILE.json");
-  command.add_flag("--json", options->json, "Prints that file's JSON");
-  command.footer("Example:\n  pronghorn machine --fresh --out mine.json");
+  command.add_flag("--json", options->json, "Prints JSON: what --out writes");
+  command.footer(
+      "Example:\n"
+      "  pronghorn machine\n"
+      "  pronghorn machine --fresh --out mine.json");
   command.callback([options] { show_machine(*options); });
 }
 
