@@ -52,6 +52,9 @@ struct Machine {
   };
   std::vector<Peak> peaks;
 
+  // Tells which kernels were there to be measured (cost::kernel_set).
+  std::string kernel_set;
+
   // Textbook loops for a product, vectorized but not blocked: multiply-accumulates, one thread.
   double unblocked_multiply_accumulates = 0;
 

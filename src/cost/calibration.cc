@@ -1,5 +1,7 @@
 #include "cost/calibration.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <functional>
@@ -262,6 +264,16 @@ std::vector<Graph> calibration_graphs() {
   add_updates(graphs);
   add_stages(graphs);
   return graphs.take();
+}
+
+std::string kernel_set() {
+  // FNV-1a, which is the same on every machine.
+  uint64_t hash = 14695981039346656037u;
+  for (const graph::OpKind* kind : kernels::kinds_with_candidates())
+    for (const kernels::Implementation* implementation : kernels::candidates(*kind))
+      for (const char c : std::string(implementation->name()) + '\n')
+        hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
+  return fmt::format("{:016x}", hash);
 }
 
 std::vector<Machine::KernelSample> measure_kernels() {

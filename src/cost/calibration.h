@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "graph/graph.h"
@@ -11,6 +12,10 @@ namespace pronghorn::cost {
 // without looking at any model, so that a prediction for one is an interpolation. Each graph holds
 // ops to be timed, one by one.
 std::vector<graph::Graph> calibration_graphs();
+
+// The names of all kernels, as one number in text: a machine whose numbers were taken with others
+// has to be measured anew.
+std::string kernel_set();
 
 // Times every op of those graphs by every kernel that accepts it, alone, on one thread.
 std::vector<Machine::KernelSample> measure_kernels();

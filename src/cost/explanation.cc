@@ -13,6 +13,7 @@
 #include "graph/op_kind.h"
 #include "graph/ops/conv2d.h"
 #include "graph/ops/matmul.h"
+#include "platform/cpu_info.h"
 #include "platform/parallel.h"
 #include "pronghorn/error.h"
 #include "pronghorn/explain.h"
@@ -292,6 +293,10 @@ Explanation explain(const Model& model, const std::string& name, const Machine& 
   cost::add_sentences(explanation, {.dropout_seconds = cost::predict_stages(
                                         to_predict, machine, reach, explanation.threads,
                                         graph::StageFunction::kDropout)});
+  if (const std::string here = cpu_info().name; options.measure && machine.cpu != here)
+    explanation.assumptions.push_back(fmt::format(
+        "Predicted for {}, but measured here, on {}: their difference is the machines'.",
+        machine.cpu, here));
   return explanation;
 }
 

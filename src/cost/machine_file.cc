@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
+#include "cost/calibration.h"
 #include "platform/cpu_info.h"
 #include "platform/parallel.h"
 #include "pronghorn/error.h"
@@ -94,6 +95,7 @@ Machine machine_from(const Json& json) {
   }
   if (machine.teams.empty()) throw FileError("\"teams\" is empty");
   machine.unblocked_multiply_accumulates = positive(json, "unblocked_multiply_accumulates");
+  machine.kernel_set = json.at("kernel_set").get<std::string>();
   size_t number = 0;
   for (const Json& sample : json.at("samples")) {
     machine.samples.push_back(sample_from(sample));
@@ -137,6 +139,7 @@ std::string machine_to_json(const Machine& machine) {
                              {"bandwidth", bandwidth}});
   }
   json["unblocked_multiply_accumulates"] = machine.unblocked_multiply_accumulates;
+  json["kernel_set"] = machine.kernel_set;
   json["samples"] = Json::array();
   for (const Machine::KernelSample& sample : machine.samples)
     json["samples"].push_back({{"kernel", sample.kernel},
@@ -190,12 +193,15 @@ Machine this_machine(std::string* note, bool fresh) {
     if (!path.empty() && std::filesystem::exists(path, ignored)) {
       try {
         Machine machine = load_machine(path);
-        if (machine.cpu == cpu_info().name && machine.cpus == available_cpus()) {
+        if (machine.cpu != cpu_info().name || machine.cpus != available_cpus()) {
+          why = fmt::format("'{}' is of another machine ({}, {} CPUs)", path, machine.cpu,
+                            machine.cpus);
+        } else if (machine.kernel_set != cost::kernel_set()) {
+          why = fmt::format("'{}' was measured with the kernels of another version", path);
+        } else {
           if (note != nullptr) note->clear();
           return machine;
         }
-        why = fmt::format("'{}' is of another machine ({}, {} CPUs)", path, machine.cpu,
-                          machine.cpus);
       } catch (const Error& error) {
         why = error.what();
       }

@@ -192,6 +192,7 @@ Machine measure_machine() {
   machine.usable_l3_bytes = usable_l3(machine.cache_bytes[2], machine.teams[0].bandwidth[2].read,
                                       machine.teams[0].bandwidth[3].read, best);
   machine.unblocked_multiply_accumulates = unblocked_rate(best);
+  machine.kernel_set = cost::kernel_set();
   machine.samples = cost::measure_kernels();
   return machine;
 }

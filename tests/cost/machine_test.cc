@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "cost/calibration.h"
 #include "cost/sample_machine.h"
 #include "platform/cpu_info.h"
 #include "platform/parallel.h"
@@ -101,6 +102,7 @@ TEST_F(ThisMachine, IsTakenFromTheCacheDirectory) {
   Machine machine = test::sample_machine();
   machine.cpu = cpu_info().name;
   machine.cpus = available_cpus();
+  machine.kernel_set = cost::kernel_set();
   save_machine(machine, machine_cache_path());
   std::string note = "something";
   EXPECT_EQ(machine_to_json(this_machine(&note)), machine_to_json(machine));
