@@ -28,13 +28,14 @@ using Table = std::vector<std::pair<const graph::OpKind*, List>>;
 const Table& table() {
   static const Table table = {
       {&graph::conv2d_kind(),
-       {&onednn::conv2d_winograd(), &onednn::conv2d_direct(), &reference::conv2d()}},
+       {&simd::conv2d_few_channels(), &onednn::conv2d_winograd(), &onednn::conv2d_direct(),
+        &reference::conv2d()}},
       {&graph::conv2d_backward_data_kind(),
-       {&onednn::conv2d_backward_data_winograd(), &onednn::conv2d_backward_data_direct(),
-        &reference::conv2d_backward_data()}},
+       {&simd::conv2d_backward_data_few_channels(), &onednn::conv2d_backward_data_winograd(),
+        &onednn::conv2d_backward_data_direct(), &reference::conv2d_backward_data()}},
       {&graph::conv2d_backward_weights_kind(),
-       {&onednn::conv2d_backward_weights_winograd(), &onednn::conv2d_backward_weights_direct(),
-        &reference::conv2d_backward_weights()}},
+       {&simd::conv2d_backward_weights_few_channels(), &onednn::conv2d_backward_weights_winograd(),
+        &onednn::conv2d_backward_weights_direct(), &reference::conv2d_backward_weights()}},
 
       {&graph::matmul_kind(), {&onednn::matmul(), &reference::matmul()}},
 

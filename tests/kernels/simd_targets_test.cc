@@ -56,8 +56,7 @@ int for_each_kernel(const std::vector<std::string>& files, Check check) {
 
 TEST_P(SimdTargets, AllKernelsStayWithinTheErrorOfTheirArithmetic) {
   std::vector<std::string> files = case_files();
-  // Those two have no vectorized kernels of our own, and take the most time.
-  std::erase(files, "conv2d");
+  // It has no vectorized kernels of our own, and takes the most time.
   std::erase(files, "matmul");
   const int checked = for_each_kernel(files, [](const FilledGraph& filled, const graph::Op& op,
                                                 const kernels::Implementation& candidate) {

@@ -1,0 +1,504 @@
+#include "kernels/simd/conv2d_few_channels.h"
+
+#include "kernels/simd/simd.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/simd/conv2d_few_channels.cc"
+#include <hwy/foreach_target.h>
+// After foreach_target.h, which compiles this file once per instruction set.
+#include <hwy/highway.h>
+
+#include "kernels/simd/planes-inl.h"
+
+// Accumulators stay in registers only where every loop over them is unrolled.
+#ifndef PRONGHORN_UNROLL
+#if HWY_COMPILER_CLANG
+#define PRONGHORN_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define PRONGHORN_UNROLL _Pragma("GCC unroll 8")
+#endif
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace pronghorn::kernels::simd {
+namespace HWY_NAMESPACE {
+
+using D = hn::ScalableTag<float>;
+using V = hn::Vec<D>;
+
+// 32 registers hold four vectors of pixels for four output channels, 16 hold two.
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON
+constexpr size_t kVectors = 4;
+#else
+constexpr size_t kVectors = 2;
+#endif
+static_assert(hn::MaxLanes(D()) <= PlanarConvolution::kMostLanes);
+
+constexpr size_t kOutputs = 4;
+
+// GCC makes a load that several products use an operand in memory of each of them, and loads are
+// what these kernels have too many of. This keeps it a load.
+HWY_INLINE V in_register(V v) {
+#if HWY_COMPILER_GCC && !HWY_COMPILER_CLANG && HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR
+  asm("" : "+v"(v.raw));
+#endif
+  return v;
+}
+
+// kV vectors of pixels of kO output channels, from `place` on.
+template <size_t kO, size_t kV>
+HWY_INLINE void convolve_places(const PlanarConvolution& p, const float* src, const float* weights,
+                                const PlanarStages& stages, size_t o, float* dst) {
+  const D d;
+  const size_t lanes = hn::Lanes(d);
+  V sums[kO][kV];
+  PRONGHORN_UNROLL
+  for (size_t k = 0; k < kO; ++k) {
+    const V start = stages.bias == nullptr ? hn::Zero(d) : hn::Set(d, stages.bias[o + k]);
+    PRONGHORN_UNROLL
+    for (size_t v = 0; v < kV; ++v) sums[k][v] = start;
+  }
+  const float* weight = weights + o;
+  for (size_t i = 0; i < p.kernel_h; ++i)
+    for (size_t j = 0; j < p.kernel_w; ++j) {
+      const float* tap = src + i * p.pitch + j;
+      for (size_t c = 0; c < p.channels; ++c, tap += p.plane, weight += p.out_channels) {
+        V pixels[kV];
+        PRONGHORN_UNROLL
+        for (size_t v = 0; v < kV; ++v) pixels[v] = in_register(hn::LoadU(d, tap + v * lanes));
+        PRONGHORN_UNROLL
+        for (size_t k = 0; k < kO; ++k) {
+          const V w = hn::Set(d, weight[k]);
+          PRONGHORN_UNROLL
+          for (size_t v = 0; v < kV; ++v) sums[k][v] = hn::MulAdd(pixels[v], w, sums[k][v]);
+        }
+      }
+    }
+  if (stages.relu) {
+    const V slope = hn::Set(d, stages.slope);
+    PRONGHORN_UNROLL
+    for (size_t k = 0; k < kO; ++k) {
+      PRONGHORN_UNROLL
+      for (size_t v = 0; v < kV; ++v) {
+        // Not a maximum, which on some instruction sets is 0 for a NaN.
+        const V x = sums[k][v];
+        sums[k][v] = hn::IfThenElse(hn::Lt(x, hn::Zero(d)), hn::Mul(x, slope), x);
+      }
+    }
+  }
+  PRONGHORN_UNROLL
+  for (size_t k = 0; k < kO; ++k) {
+    PRONGHORN_UNROLL
+    for (size_t v = 0; v < kV; ++v) hn::StoreU(sums[k][v], d, dst + (o + k) * p.plane + v * lanes);
+  }
+}
+
+template <size_t kO>
+HWY_INLINE void convolve_planes(const PlanarConvolution& p, size_t places, const float* src,
+                                const float* weights, const PlanarStages& stages, size_t o,
+                                float* dst) {
+  const size_t lanes = hn::Lanes(D());
+  size_t place = 0;
+  for (; place + kVectors * lanes <= places; place += kVectors * lanes)
+    convolve_places<kO, kVectors>(p, src + place, weights, stages, o, dst + place);
+  for (; place < places; place += lanes)
+    convolve_places<kO, 1>(p, src + place, weights, stages, o, dst + place);
+}
+
+void convolve_image(const PlanarConvolution& p, const float* src, const float* weights,
+                    const PlanarStages& stages, float* scratch, float* dst) {
+  float* const dst_planes = scratch + p.channels * p.plane;
+  for (size_t y = 0; y < p.out_height; y += p.band_rows) {
+    const size_t rows = HWY_MIN(p.band_rows, p.out_height - y);
+    source_planes(p, src, y, rows, scratch);
+    const size_t places = rows * p.pitch - (p.kernel_w - 1);
+    for (size_t o = 0; o < p.out_channels; o += kOutputs) {
+      switch (p.out_channels - o) {
+        case 1:
+          convolve_planes<1>(p, places, scratch, weights, stages, o, dst_planes);
+          break;
+        case 2:
+          convolve_planes<2>(p, places, scratch, weights, stages, o, dst_planes);
+          break;
+        case 3:
+          convolve_planes<3>(p, places, scratch, weights, stages, o, dst_planes);
+          break;
+        default:
+          convolve_planes<4>(p, places, scratch, weights, stages, o, dst_planes);
+      }
+    }
+    for (size_t r = 0; r < rows; ++r)
+      from_planes(dst_planes + r * p.pitch, p.plane, p.out_width, p.out_channels,
+                  dst + (y + r) * p.out_width * p.out_channels);
+  }
+}
+
+// Adds to a vector of sums for each of kJ taps of a row of the kernel, from tap (i, j) on, and kO
+// output channels, of one input channel. Twelve sums are in registers: four gradients times three
+// neighbours of a pixel.
+template <size_t kJ, size_t kO>
+HWY_INLINE void add_products(const PlanarConvolution& p, size_t places, const float* src,
+                             const float* diff_dst, size_t tap_stride, float* to) {
+  const D d;
+  const size_t lanes = hn::Lanes(d);
+  V sums[kJ][kO];
+  PRONGHORN_UNROLL
+  for (size_t j = 0; j < kJ; ++j) {
+    PRONGHORN_UNROLL
+    for (size_t k = 0; k < kO; ++k) sums[j][k] = hn::Load(d, to + j * tap_stride + k * lanes);
+  }
+  for (size_t place = 0; place < places; place += lanes) {
+    V pixels[kJ];
+    PRONGHORN_UNROLL
+    for (size_t j = 0; j < kJ; ++j) pixels[j] = in_register(hn::LoadU(d, src + place + j));
+    PRONGHORN_UNROLL
+    for (size_t k = 0; k < kO; ++k) {
+      const V gradient = in_register(hn::LoadU(d, diff_dst + k * p.plane + place));
+      PRONGHORN_UNROLL
+      for (size_t j = 0; j < kJ; ++j) sums[j][k] = hn::MulAdd(pixels[j], gradient, sums[j][k]);
+    }
+  }
+  PRONGHORN_UNROLL
+  for (size_t j = 0; j < kJ; ++j) {
+    PRONGHORN_UNROLL
+    for (size_t k = 0; k < kO; ++k) hn::Store(sums[j][k], d, to + j * tap_stride + k * lanes);
+  }
+}
+
+template <size_t kO>
+HWY_INLINE void add_products_of_outputs(const PlanarConvolution& p, size_t places, const float* src,
+                                        const float* diff_dst, size_t o, float* sums) {
+  const size_t lanes = hn::Lanes(D());
+  const float* gradients = diff_dst + o * p.plane;
+  const size_t tap_stride = p.channels * p.out_channels * lanes;
+  for (size_t c = 0; c < p.channels; ++c)
+    for (size_t i = 0; i < p.kernel_h; ++i) {
+      size_t j = 0;
+      while (j < p.kernel_w) {
+        const float* pixels = src + c * p.plane + i * p.pitch + j;
+        float* to = sums + (((i * p.kernel_w + j) * p.channels + c) * p.out_channels + o) * lanes;
+        switch (p.kernel_w - j) {
+          case 1:
+            add_products<1, kO>(p, places, pixels, gradients, tap_stride, to);
+            j += 1;
+            break;
+          case 2:
+          case 4:
+            add_products<2, kO>(p, places, pixels, gradients, tap_stride, to);
+            j += 2;
+            break;
+          default:
+            add_products<3, kO>(p, places, pixels, gradients, tap_stride, to);
+            j += 3;
+        }
+      }
+    }
+}
+
+// Adds an image's products to the sums: a vector of them for each weight, then, where `bias` is
+// asked for, for each output channel.
+void add_weight_gradients(const PlanarConvolution& p, const float* src, const float* diff_dst,
+                          bool bias, float* scratch, float* sums) {
+  const D d;
+  const size_t lanes = hn::Lanes(d);
+  float* const dst_planes = scratch + p.channels * p.plane;
+  for (size_t y = 0; y < p.out_height; y += p.band_rows) {
+    const size_t rows = HWY_MIN(p.band_rows, p.out_height - y);
+    source_planes(p, src, y, rows, scratch);
+    gradient_planes(p, diff_dst, y, rows, dst_planes);
+    const size_t places = rows * p.pitch - (p.kernel_w - 1);
+    for (size_t o = 0; o < p.out_channels; o += kOutputs) {
+      switch (p.out_channels - o) {
+        case 1:
+          add_products_of_outputs<1>(p, places, scratch, dst_planes, o, sums);
+          break;
+        case 2:
+          add_products_of_outputs<2>(p, places, scratch, dst_planes, o, sums);
+          break;
+        case 3:
+          add_products_of_outputs<3>(p, places, scratch, dst_planes, o, sums);
+          break;
+        default:
+          add_products_of_outputs<4>(p, places, scratch, dst_planes, o, sums);
+      }
+    }
+    if (!bias) continue;
+    float* to = sums + p.weights() * lanes;
+    for (size_t o = 0; o < p.out_channels; ++o, to += lanes) {
+      V sum = hn::Load(d, to);
+      for (size_t place = 0; place < places; place += lanes)
+        sum = hn::Add(sum, hn::LoadU(d, dst_planes + o * p.plane + place));
+      hn::Store(sum, d, to);
+    }
+  }
+}
+
+// dst[i] = the sum of the i-th vector.
+void sum_vectors(const float* sums, size_t count, float* dst) {
+  const D d;
+  const size_t lanes = hn::Lanes(d);
+  for (size_t i = 0; i < count; ++i)
+    dst[i] = hn::GetLane(hn::SumOfLanes(d, hn::Load(d, sums + i * lanes)));
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace pronghorn::kernels::simd
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+
+#include <algorithm>
+#include <memory>
+
+#include "kernels/simd/dispatch.h"
+#include "kernels/simd/epilogue.h"
+#include "platform/batch_slices.h"
+#include "platform/reduction_tree.h"
+
+namespace pronghorn::kernels::simd {
+namespace {
+
+using graph::Conv2dGeometry;
+using graph::StageFunction;
+
+HWY_EXPORT(convolve_image);
+HWY_EXPORT(add_weight_gradients);
+HWY_EXPORT(sum_vectors);
+
+// A stride of 64 bytes more than a multiple of 4 KiB, or less, keeps threads off each other's
+// lines.
+size_t thread_floats(size_t floats) { return (floats + 15) / 16 * 16; }
+
+// Leading stages that are done in registers.
+size_t count_fused(std::span<const graph::Stage> stages) {
+  size_t count = 0;
+  if (count < stages.size() && stages[count].function == StageFunction::kBiasAdd) ++count;
+  if (count < stages.size() && (stages[count].function == StageFunction::kRelu ||
+                                stages[count].function == StageFunction::kLeakyRelu))
+    ++count;
+  return count;
+}
+
+// Forward, and to data, which is forward with the kernel turned.
+class PlanarConvolutionKernel final : public Kernel {
+ public:
+  PlanarConvolutionKernel(const KernelCase& kernel_case, bool to_data)
+      : g_(graph::conv2d_geometry(kernel_case.graph, kernel_case.op)),
+        p_(to_data ? PlanarConvolution::to_data(g_) : g_),
+        to_data_(to_data),
+        threads_(static_cast<size_t>(kernel_case.threads)),
+        epilogue_(
+            kernel_case,
+            std::span(kernel_case.op.epilogue).subspan(count_fused(kernel_case.op.epilogue))) {
+    for (size_t i = 0; i < count_fused(kernel_case.op.epilogue); ++i) {
+      const graph::Stage& stage = kernel_case.op.epilogue[i];
+      if (stage.function == StageFunction::kBiasAdd) {
+        bias_operand_ = stage.operand;
+        continue;
+      }
+      stages_.relu = true;
+      stages_.slope =
+          stage.function == StageFunction::kRelu ? 0.0f : static_cast<float>(stage.alpha);
+    }
+    choose_target();
+    convolve_image_ = HWY_DYNAMIC_DISPATCH(convolve_image);
+  }
+
+  // Planes for each thread; then the turned kernel.
+  size_t workspace_bytes() const override {
+    return (threads_ * thread_floats(p_.scratch_floats()) + (to_data_ ? p_.weights() : 0)) *
+           sizeof(float);
+  }
+
+  void bind(const Buffers& buffers) override {
+    src_ = buffers.input(0);
+    weights_ = buffers.input(1);
+    dst_ = buffers.output(0);
+    scratch_ = reinterpret_cast<float*>(buffers.workspace);
+    turned_ = scratch_ + threads_ * thread_floats(p_.scratch_floats());
+    if (bias_operand_ >= 0) stages_.bias = buffers.input(bias_operand_);
+    epilogue_.bind(buffers);
+  }
+
+  void run(const RunContext& context) override {
+    if (to_data_) turn_weights();
+    const float* const weights = to_data_ ? turned_ : weights_;
+    const auto src_elements = static_cast<int64_t>(p_.height * p_.width * p_.channels);
+    const auto dst_elements = static_cast<int64_t>(p_.out_height * p_.out_width * p_.out_channels);
+    context.parallel.for_each(g_.batch, [&](int64_t image, int thread) {
+      float* const dst = dst_ + image * dst_elements;
+      convolve_image_(p_, src_ + image * src_elements, weights, stages_,
+                      scratch_ + static_cast<size_t>(thread) * thread_floats(p_.scratch_floats()),
+                      dst);
+      if (!epilogue_.empty())
+        epilogue_.apply(dst, dst, image * dst_elements, dst_elements, context);
+    });
+  }
+
+ private:
+  // (KH, KW, C, O) to (KH, KW, O, C), rows and columns from last to first.
+  void turn_weights() const {
+    const size_t channels = p_.out_channels, out_channels = p_.channels;
+    for (size_t tap = 0; tap < p_.taps(); ++tap)
+      for (size_t c = 0; c < channels; ++c)
+        for (size_t o = 0; o < out_channels; ++o)
+          turned_[((p_.taps() - 1 - tap) * out_channels + o) * channels + c] =
+              weights_[(tap * channels + c) * out_channels + o];
+  }
+
+  Conv2dGeometry g_;
+  PlanarConvolution p_;
+  bool to_data_;
+  size_t threads_;
+  Epilogue epilogue_;
+  PlanarStages stages_;
+  int bias_operand_ = -1;
+  void (*convolve_image_)(const PlanarConvolution&, const float* src, const float* weights,
+                          const PlanarStages&, float* scratch, float* dst);
+
+  const float* src_ = nullptr;
+  const float* weights_ = nullptr;
+  float* dst_ = nullptr;
+  float* scratch_ = nullptr;
+  float* turned_ = nullptr;
+};
+
+class PlanarWeightsKernel final : public Kernel {
+ public:
+  explicit PlanarWeightsKernel(const KernelCase& kernel_case)
+      : p_(graph::conv2d_geometry(kernel_case.graph, kernel_case.op)),
+        slices_(kernel_case.input(0).shape[0]),
+        bias_(kernel_case.op.attributes.has("bias")),
+        threads_(static_cast<size_t>(kernel_case.threads)) {
+    choose_target();
+    add_weight_gradients_ = HWY_DYNAMIC_DISPATCH(add_weight_gradients);
+    sum_vectors_ = HWY_DYNAMIC_DISPATCH(sum_vectors);
+  }
+
+  // Planes and vectors of sums for each thread; then the sums of each slice.
+  size_t workspace_bytes() const override {
+    return (threads_ * own_floats() + static_cast<size_t>(slices_.count()) * sums()) *
+           sizeof(float);
+  }
+
+  void bind(const Buffers& buffers) override {
+    src_ = buffers.input(0);
+    diff_dst_ = buffers.input(1);
+    diff_weights_ = buffers.output(0);
+    if (bias_) diff_bias_ = buffers.output(1);
+    scratch_ = reinterpret_cast<float*>(buffers.workspace);
+    partials_ = scratch_ + threads_ * own_floats();
+  }
+
+  void run(const RunContext& context) override {
+    const auto src_elements = static_cast<int64_t>(p_.height * p_.width * p_.channels);
+    const auto dst_elements = static_cast<int64_t>(p_.out_height * p_.out_width * p_.out_channels);
+    context.parallel.for_each(slices_.count(), [&](int64_t slice, int thread) {
+      float* const vectors = scratch_ + static_cast<size_t>(thread) * own_floats();
+      float* const planes = vectors + p_.sum_floats();
+      std::fill(vectors, planes, 0.0f);
+      for (int64_t image = slices_.begin(slice); image < slices_.end(slice); ++image)
+        add_weight_gradients_(p_, src_ + image * src_elements, diff_dst_ + image * dst_elements,
+                              bias_, planes, vectors);
+      sum_vectors_(vectors, sums(), partials_ + static_cast<size_t>(slice) * sums());
+    });
+    const auto stride = static_cast<int64_t>(sums());
+    const auto weights = static_cast<int64_t>(p_.weights());
+    tree_sum(context.parallel, partials_, slices_.count(), stride, weights, diff_weights_);
+    if (bias_)
+      tree_sum(context.parallel, partials_ + weights, slices_.count(), stride, stride - weights,
+               diff_bias_);
+  }
+
+ private:
+  size_t sums() const { return p_.weights() + p_.out_channels; }
+  size_t own_floats() const { return thread_floats(p_.sum_floats() + p_.scratch_floats()); }
+
+  PlanarConvolution p_;
+  BatchSlices slices_;
+  bool bias_;
+  size_t threads_;
+  void (*add_weight_gradients_)(const PlanarConvolution&, const float* src, const float* diff_dst,
+                                bool bias, float* scratch, float* sums);
+  void (*sum_vectors_)(const float* sums, size_t count, float* dst);
+
+  const float* src_ = nullptr;
+  const float* diff_dst_ = nullptr;
+  float* diff_weights_ = nullptr;
+  float* diff_bias_ = nullptr;
+  float* scratch_ = nullptr;
+  float* partials_ = nullptr;
+};
+
+enum class Direction { kForward, kBackwardData, kBackwardWeights };
+
+class FewChannels final : public Implementation {
+ public:
+  FewChannels(std::string_view name, Direction direction) : name_(name), direction_(direction) {}
+
+  std::string_view name() const override { return name_; }
+  Family family() const override { return Family::kSimd; }
+  bool takes_epilogue() const override { return direction_ != Direction::kBackwardWeights; }
+
+  std::optional<std::string> refuse(const KernelCase& kernel_case) const override {
+    const Conv2dGeometry g = graph::conv2d_geometry(kernel_case.graph, kernel_case.op);
+    const graph::Conv2dWindow& w = g.window;
+    if (std::max(g.channels, g.out_channels) > kMostChannels)
+      return "it is for at most 7 channels in and out: 8 fill a vector";
+    if (w.stride_h != 1 || w.stride_w != 1 || w.dilation_h != 1 || w.dilation_w != 1)
+      return "it is for stride and dilation 1";
+    if (std::max(g.kernel_h, g.kernel_w) > kMostTaps) return "it is for kernels of at most 7x7";
+    const graph::Padding2d& padding = w.padding;
+    if (std::max(padding.top, padding.bottom) >= g.kernel_h ||
+        std::max(padding.left, padding.right) >= g.kernel_w)
+      return "it is for less padding than the kernel's extents";
+    if (direction_ == Direction::kBackwardWeights && g.out_height * g.out_width < kFewestPlaces)
+      return "its sums have too little to do in images of fewer than 100 output places";
+    return std::nullopt;
+  }
+
+  Execution execution(const KernelCase& kernel_case) const override {
+    Execution execution = Implementation::execution(kernel_case);
+    if (direction_ == Direction::kBackwardWeights) return execution;
+    execution.fused_stages = count_fused(kernel_case.op.epilogue);
+    execution.tasks = kernel_case.graph.batch;  // an image each
+    return execution;
+  }
+
+  std::unique_ptr<Kernel> create(const KernelCase& kernel_case) const override {
+    if (direction_ == Direction::kBackwardWeights)
+      return std::make_unique<PlanarWeightsKernel>(kernel_case);
+    return std::make_unique<PlanarConvolutionKernel>(kernel_case,
+                                                     direction_ == Direction::kBackwardData);
+  }
+
+ private:
+  // Where it beats oneDNN's direct kernels by a clear margin: docs/kernels.md.
+  static constexpr int64_t kMostChannels = 7;
+  static constexpr int64_t kMostTaps = 7;
+  static constexpr int64_t kFewestPlaces = 100;
+
+  std::string_view name_;
+  Direction direction_;
+};
+
+}  // namespace
+
+const Implementation& conv2d_few_channels() {
+  static const FewChannels implementation("simd.conv2d.few_channels", Direction::kForward);
+  return implementation;
+}
+const Implementation& conv2d_backward_data_few_channels() {
+  static const FewChannels implementation("simd.conv2d_backward_data.few_channels",
+                                          Direction::kBackwardData);
+  return implementation;
+}
+const Implementation& conv2d_backward_weights_few_channels() {
+  static const FewChannels implementation("simd.conv2d_backward_weights.few_channels",
+                                          Direction::kBackwardWeights);
+  return implementation;
+}
+
+}  // namespace pronghorn::kernels::simd
+
+#endif  // HWY_ONCE
