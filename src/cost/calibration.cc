@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <set>
+#include <utility>
 
 #include "cost/kernel_point.h"
 #include "cost/timed_kernel.h"
@@ -78,6 +80,16 @@ constexpr ConvolutionShape kConvolutions[] = {
     {1, 16, 28, 5}, {16, 32, 14, 5},  {3, 32, 32, 7, 2},
 };
 
+// A convolution's gradient to its weights once more, with the bias's beside it.
+void add_bias_gradient(Builder& builder) {
+  const auto to_weights = std::find_if(
+      builder.graph().ops.begin(), builder.graph().ops.end(),
+      [](const graph::Op& op) { return op.kind == &graph::conv2d_backward_weights_kind(); });
+  graph::Attributes attributes = to_weights->attributes;
+  attributes.set("bias", int64_t{1});
+  builder.add_op(*to_weights->kind, std::vector(to_weights->inputs), std::move(attributes));
+}
+
 void add_convolution(Graphs& graphs, const ConvolutionShape& shape, int64_t batch, bool padded) {
   graphs.add(batch, [&](Builder& builder) {
     const auto padding = padded ? graph::same_padding(shape.size, shape.kernel, shape.stride, 1)
@@ -93,17 +105,34 @@ void add_convolution(Graphs& graphs, const ConvolutionShape& shape, int64_t batc
         input(builder, {shape.kernel, shape.kernel, shape.channels, shape.filters});
     graph::conv2d(builder, src, weights, window);
     add_gradient(builder, {true, true});
-    // The gradient to the weights once more, with the bias's beside it.
-    const auto to_weights = std::find_if(
-        builder.graph().ops.begin(), builder.graph().ops.end(),
-        [](const graph::Op& op) { return op.kind == &graph::conv2d_backward_weights_kind(); });
-    graph::Attributes attributes = to_weights->attributes;
-    attributes.set("bias", int64_t{1});
-    builder.add_op(*to_weights->kind, std::vector(to_weights->inputs), std::move(attributes));
+    add_bias_gradient(builder);
+  });
+}
+
+// Gradients of a convolution that is max-pooled, for kernels that skip the zeros in them.
+void add_pooled_convolution(Graphs& graphs, const ConvolutionShape& shape, int64_t batch) {
+  graphs.add(batch, [&](Builder& builder) {
+    const auto padding = graph::same_padding(shape.size, shape.kernel, 1, 1);
+    const graph::Conv2dWindow window{
+        1, 1, 1, 1, {padding.before, padding.before, padding.after, padding.after}};
+    const ValueId src = input(builder, {batch, shape.size, shape.size, shape.channels});
+    const ValueId weights =
+        input(builder, {shape.kernel, shape.kernel, shape.channels, shape.filters});
+    const ValueId dst = graph::conv2d(builder, src, weights, window);
+    const graph::Op convolution = builder.graph().ops.back();
+    graph::max_pool2d(builder, dst, {});
+    add_gradient(builder, {true});
+    const ValueId diff_dst = builder.graph().ops.back().outputs[0];
+    convolution.kind->gradient(builder, convolution, std::vector{diff_dst}, {true, true});
+    add_bias_gradient(builder);
   });
 }
 
 void add_convolutions(Graphs& graphs) {
+  for (const ConvolutionShape& shape : kConvolutions)
+    for (const int64_t batch : {1, 16})
+      if (shape.kernel == 3 && shape.stride == 1 && shape.channels % 16 == 0)
+        add_pooled_convolution(graphs, shape, batch);
   for (const ConvolutionShape& shape : kConvolutions)
     for (const int64_t batch : {1, 16}) {
       add_convolution(graphs, shape, batch, /*padded=*/true);
@@ -278,6 +307,7 @@ std::string kernel_set() {
 
 std::vector<Machine::KernelSample> measure_kernels() {
   std::vector<Machine::KernelSample> samples;
+  std::set<std::pair<std::string, std::vector<double>>> measured;
   for (const Graph& graph : calibration_graphs()) {
     for (size_t index = 0; index < graph.ops.size(); ++index) {
       const graph::Op& op = graph.ops[index];
@@ -291,6 +321,7 @@ std::vector<Machine::KernelSample> measure_kernels() {
                               implementation->name())
                 : kernel_point(kernel_case, *implementation);
         if (too_slow(*implementation, point)) continue;
+        if (!measured.emplace(point.kernel, point.features).second) continue;
         TimedKernel timed(graph, index, *implementation);
         const auto add = [&](MemoryLevel from, int runs, double seconds) {
           samples.push_back({point.kernel, point.features, from, point.work,

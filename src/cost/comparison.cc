@@ -155,7 +155,7 @@ std::string paragraph_of(const Comparison& c) {
   const double rate = 1 / c.factors[2].ratio;
   text += fmt::format("Its products run at {} times the rate", times(rate));
   if (c.b.total.executed_multiply_accumulates < c.b.total.multiply_accumulates)
-    text += " (Winograd's convolution needs fewer multiplications than the layer names)";
+    text += " (its kernels need fewer multiplications than the layers name)";
   text += fmt::format(", and {} of its time goes into other things than products, against {}.",
                       percent(1 - 1 / c.factors[3].b), percent(1 - 1 / c.factors[3].a));
   return text;

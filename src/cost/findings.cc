@@ -132,11 +132,21 @@ void add_less_arithmetic(Explanation& e) {
   const auto named = static_cast<double>(e.total.multiply_accumulates);
   const auto executed = static_cast<double>(e.total.executed_multiply_accumulates);
   if (named == 0 || executed > 0.99 * named) return;
+  const auto runs = [&](std::string_view ending) {
+    return std::any_of(e.ops.begin(), e.ops.end(),
+                       [&](const OpCost& op) { return op.kernel.ends_with(ending); });
+  };
+  const bool winograd = runs(".winograd"), sparse = runs(".sparse");
   e.findings.push_back(fmt::format(
-      "The kernels execute {} of the {} multiply-accumulates that the layers name ({}): Winograd's "
-      "convolution makes a 4x4 tile of outputs with 36 products instead of 144, for additions "
-      "before and after.",
-      compact(executed), compact(named), percent(executed / named)));
+      "The kernels execute {}{} of the {} multiply-accumulates that the layers name ({}){}{}.",
+      sparse ? "at most " : "", compact(executed), compact(named), percent(executed / named),
+      winograd ? ": Winograd's convolution makes a 4x4 tile of outputs with 36 products instead of "
+                 "144, for additions before and after"
+               : "",
+      sparse ? fmt::format("{} gradients behind a max-pooling are zero but for one element of each "
+                           "window, and the zeros are skipped",
+                           winograd ? ";" : ":")
+             : ""));
 }
 
 // The layer of some weight in the step that is farthest from the peak.
@@ -255,6 +265,12 @@ void add_assumptions(Explanation& e) {
       "What is fused counts where it runs: a dropout or relu in the epilogue of a layer's product "
       "is "
       "that layer's time.");
+  if (std::any_of(e.ops.begin(), e.ops.end(),
+                  [](const OpCost& op) { return op.kernel.ends_with(".sparse"); }))
+    e.assumptions.push_back(
+        "How long kernels take that skip zeros depends on the data; they are predicted as if half "
+        "of "
+        "the pooling windows had a gradient.");
   if (!e.profile)
     e.assumptions.push_back(
         "Times are predicted from the shapes of the ops and this machine's numbers; --measure runs "

@@ -67,10 +67,11 @@ std::vector<LadderRung> ladder(const ModelStep& step, const Explanation& explana
                    {}});
   const double alone = total(fast, machine, reach, 1);
   if (fast.chosen != direct.chosen)
-    rungs.push_back({"less arithmetic",
-                     "kernels that need fewer multiplications than the layers name (Winograd)",
-                     alone,
-                     {}});
+    rungs.push_back(
+        {"less arithmetic",
+         "kernels that need fewer multiplications than the layers name (Winograd's; zeros skipped)",
+         alone,
+         {}});
   if (threads > 1)
     rungs.push_back(
         {"threads", fmt::format("{} of them", threads), total(fast, machine, reach, threads), {}});

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "base/philox.h"
+#include "graph/op_kind.h"
+#include "graph/ops/pool2d.h"
 #include "platform/aligned_buffer.h"
 #include "platform/cpu_info.h"
 
@@ -19,7 +21,18 @@ using graph::Value;
 
 namespace {
 
-AlignedBuffer make_buffer(const Value& value, uint64_t stream) {
+// Of what a max-pooling sends back, one element of a window can have a gradient, and about half of
+// the windows have one: relu cut the others' maximum, or dropout dropped it.
+double density_of(const Graph& graph, graph::ValueId id) {
+  for (const Op& op : graph.ops)
+    if (op.kind == &graph::max_pool2d_backward_kind() && op.outputs[0] == id) {
+      const graph::Pool2dWindow window = graph::pool2d_geometry(graph, op).window;
+      return 0.5 / static_cast<double>(window.pool_h * window.pool_w);
+    }
+  return 1;
+}
+
+AlignedBuffer make_buffer(const Value& value, double density, uint64_t stream) {
   AlignedBuffer buffer(static_cast<size_t>(value.bytes()));
   const RandomStream random(0, stream, 0);
   if (value.element == graph::ElementType::kUint8) {
@@ -29,8 +42,10 @@ AlignedBuffer make_buffer(const Value& value, uint64_t stream) {
     return buffer;
   }
   if (value.element != graph::ElementType::kFloat32) return buffer;
+  const RandomStream chosen(1, stream, 0);
   for (int64_t i = 0; i < value.shape.elements(); ++i)
-    buffer.floats()[i] = 0.1f + 0.9f * random.uniform(static_cast<uint64_t>(i));
+    if (density == 1 || chosen.uniform(static_cast<uint64_t>(i)) < static_cast<float>(density))
+      buffer.floats()[i] = 0.1f + 0.9f * random.uniform(static_cast<uint64_t>(i));
   return buffer;
 }
 
@@ -61,7 +76,7 @@ TimedKernel::TimedKernel(Graph graph, size_t op_index,
   kernel_ = implementation.create(kernel_case);
   kernels::Buffers buffers;
   const auto add_operand = [&](graph::ValueId id) {
-    operands_.push_back(make_buffer(graph_.value(id), operands_.size()));
+    operands_.push_back(make_buffer(graph_.value(id), density_of(graph_, id), operands_.size()));
     return operands_.back().data();
   };
   for (const graph::ValueId id : op.inputs) buffers.inputs.push_back(add_operand(id));

@@ -13,7 +13,7 @@
 namespace pronghorn::cost {
 
 // Times one op as one implementation that accepts it runs it: alone, on one thread, on data that
-// are numbers between 0 and 1.
+// are numbers between 0 and 1, and sparse where a step's are.
 class TimedKernel {
  public:
   // The graph's layouts are those that arrive at the op.

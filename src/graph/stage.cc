@@ -45,6 +45,18 @@ const StageTraits& stage_traits(StageFunction function) {
   return kTraits[static_cast<size_t>(function)];
 }
 
+bool keeps_zero(StageFunction function) {
+  switch (function) {
+    case StageFunction::kBiasAdd:
+    case StageFunction::kAdd:
+    case StageFunction::kSigmoid:
+    case StageFunction::kSoftplus:
+      return false;
+    default:
+      return true;  // the other activations, all derivatives, and factors
+  }
+}
+
 std::optional<Stage> activation_stage(std::string_view name) {
   // Alpha: Keras 3's defaults of leaky_relu(negative_slope) and elu(alpha).
   constexpr std::array<std::pair<std::string_view, Stage>, 9> kActivations = {{

@@ -75,6 +75,9 @@ struct StageTraits {
 };
 const StageTraits& stage_traits(StageFunction function);
 
+// Whether f(0, o) = 0 for every o: what was sparse before the stage is so after it.
+bool keeps_zero(StageFunction function);
+
 // The activation called `name` in Keras ("relu", "leaky_relu", "sigmoid", "tanh", "gelu", "silu",
 // "swish", "elu", "softplus"), with Keras's default for alpha; none for another name. "linear" has
 // no stage and softmax is no elementwise function: both are the caller's.

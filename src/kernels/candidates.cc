@@ -31,11 +31,13 @@ const Table& table() {
        {&simd::conv2d_few_channels(), &onednn::conv2d_winograd(), &onednn::conv2d_direct(),
         &reference::conv2d()}},
       {&graph::conv2d_backward_data_kind(),
-       {&simd::conv2d_backward_data_few_channels(), &onednn::conv2d_backward_data_winograd(),
-        &onednn::conv2d_backward_data_direct(), &reference::conv2d_backward_data()}},
+       {&simd::conv2d_backward_data_few_channels(), &simd::conv2d_backward_data_sparse(),
+        &onednn::conv2d_backward_data_winograd(), &onednn::conv2d_backward_data_direct(),
+        &reference::conv2d_backward_data()}},
       {&graph::conv2d_backward_weights_kind(),
-       {&simd::conv2d_backward_weights_few_channels(), &onednn::conv2d_backward_weights_winograd(),
-        &onednn::conv2d_backward_weights_direct(), &reference::conv2d_backward_weights()}},
+       {&simd::conv2d_backward_weights_few_channels(), &simd::conv2d_backward_weights_sparse(),
+        &onednn::conv2d_backward_weights_winograd(), &onednn::conv2d_backward_weights_direct(),
+        &reference::conv2d_backward_weights()}},
 
       {&graph::matmul_kind(), {&onednn::matmul(), &reference::matmul()}},
 

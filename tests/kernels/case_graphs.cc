@@ -35,6 +35,13 @@ graph::Padding2d padding_of(const Case& described, const Shape& src,
   return {rows.before, columns.before, rows.after, columns.after};
 }
 
+graph::Layout parse_layout(const std::string& name) {
+  for (graph::Layout layout :
+       {graph::Layout::kPlain, graph::Layout::kBlocked8, graph::Layout::kBlocked16})
+    if (name == graph::to_string(layout)) return layout;
+  throw std::runtime_error("no layout '" + name + "'");
+}
+
 void make_conv2d(const Case& described, GraphMaker& maker) {
   const Shape src_shape = described.shape("src");
   const auto kernel = described.pair("kernel", 3);
@@ -45,18 +52,30 @@ void make_conv2d(const Case& described, GraphMaker& maker) {
   const ValueId src = maker.uniform(src_shape, -1, 1);
   const ValueId weights = maker.uniform(
       {kernel.first, kernel.second, src_shape[3], described.integer("filters")}, -1, 1);
-  graph::conv2d(maker.builder(), src, weights, window);
-  maker.append_gradient(0, 2);
+  const ValueId dst = graph::conv2d(maker.builder(), src, weights, window);
+  graph::Graph& graph = maker.builder().graph();
+  size_t backward_weights_op = 1;
+  if (described.has("pool")) {
+    const auto pool = described.pair("pool", 2);
+    graph::max_pool2d(maker.builder(), dst, {pool.first, pool.second, pool.first, pool.second, {}});
+    const ValueId diff_dst = maker.append_gradient(1, 1)[0];
+    if (described.has("layout"))
+      graph.value(src).layout = graph.value(diff_dst).layout =
+          parse_layout(described.text("layout"));
+    backward_weights_op = graph.ops.size();
+    maker.append_gradient(0, 2, diff_dst);
+  } else {
+    maker.append_gradient(0, 2);
+  }
 
   // The gradient to the weights once more, with the bias's beside it.
-  graph::Graph& graph = maker.builder().graph();
-  const graph::Op backward_weights = graph.ops[1];
+  const graph::Op backward_weights = graph.ops[backward_weights_op];
   graph::Attributes attributes = backward_weights.attributes;
   attributes.set("bias", int64_t{1});
   maker.builder().add_op(*backward_weights.kind, backward_weights.inputs, attributes);
 
   maker.set_epilogue(0, described.list("stages"));
-  maker.set_epilogue(2, described.list("diff_src_stages"));
+  maker.set_epilogue(backward_weights_op + 1, described.list("diff_src_stages"));
 }
 
 void make_matmul(const Case& described, GraphMaker& maker) {
@@ -219,13 +238,6 @@ void make_concatenate(const Case& described, GraphMaker& maker) {
   maker.append_gradient(0, static_cast<int>(inputs.size()));
 }
 
-graph::Layout parse_layout(const std::string& name) {
-  for (graph::Layout layout :
-       {graph::Layout::kPlain, graph::Layout::kBlocked8, graph::Layout::kBlocked16})
-    if (name == graph::to_string(layout)) return layout;
-  throw std::runtime_error("no layout '" + name + "'");
-}
-
 void make_reorder(const Case& described, GraphMaker& maker) {
   const Shape shape = described.shape("src");
   const std::string element = described.text("element", "float32");
@@ -289,11 +301,18 @@ ValueId GraphMaker::away_from_zero(const Shape& shape, double low, double high) 
 }
 
 std::vector<ValueId> GraphMaker::append_gradient(size_t op_index, int differentiable) {
+  const graph::Graph& graph = filled_.graph;
+  return append_gradient(op_index, differentiable,
+                         uniform(graph.output(graph.ops[op_index], 0).shape, -1, 1));
+}
+
+std::vector<ValueId> GraphMaker::append_gradient(size_t op_index, int differentiable,
+                                                 ValueId diff_output) {
   graph::Graph& graph = filled_.graph;
   const graph::Op op = graph.ops[op_index];  // a copy: the list of ops will grow
   graph.batch = graph.input(op, 0).shape[0];
   std::vector<ValueId> diff_outputs(op.outputs.size(), kNoValue);
-  diff_outputs[0] = uniform(graph.output(op, 0).shape, -1, 1);
+  diff_outputs[0] = diff_output;
   std::vector<bool> wanted(op.inputs.size());
   std::fill(wanted.begin(), wanted.begin() + differentiable, true);
   return op.kind->gradient(builder_, op, diff_outputs, wanted);

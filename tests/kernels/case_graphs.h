@@ -38,6 +38,9 @@ class GraphMaker {
   // Appends the gradient ops of the op with this number, for a random gradient to its first output
   // and for the inputs below `differentiable`. Returns the gradients to its inputs.
   std::vector<graph::ValueId> append_gradient(size_t op, int differentiable);
+  // The same for a given gradient to its first output.
+  std::vector<graph::ValueId> append_gradient(size_t op, int differentiable,
+                                              graph::ValueId diff_output);
 
   // Gives an op this epilogue, with random operands. Each stage is "function" or "function:alpha".
   void set_epilogue(size_t op, const std::vector<std::string>& stages);
