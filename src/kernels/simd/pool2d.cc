@@ -270,14 +270,53 @@ class Pool final : public Kernel {
   std::byte* index_ = nullptr;
 };
 
+// One image of a max-pooling whose windows don't overlap and whose few channels would leave most of
+// a vector idle: each gradient goes to its winner's place.
+template <class Index>
+void scatter_image(const graph::Pool2dGeometry& g, const float* diff_dst,
+                   const std::byte* index_bytes, float* diff_src) {
+  const Index* index = reinterpret_cast<const Index*>(index_bytes);
+  const graph::Pool2dWindow& w = g.window;
+  for (int64_t y = 0; y < g.out_height; ++y)
+    for (int64_t x = 0; x < g.out_width; ++x, diff_dst += g.channels, index += g.channels) {
+      const int64_t row = y * w.stride_h - w.padding.top, column = x * w.stride_w - w.padding.left;
+      for (int64_t c = 0; c < g.channels; ++c) {
+        const int64_t winner_row = row + index[c] / w.pool_w;
+        const int64_t winner_column = column + index[c] % w.pool_w;
+        diff_src[(winner_row * g.width + winner_column) * g.channels + c] = diff_dst[c];
+      }
+    }
+}
+
+// The same for windows of 2x2, the usual ones, without divisions.
+void scatter_image_2x2(const graph::Pool2dGeometry& g, const float* diff_dst,
+                       const std::byte* index_bytes, float* diff_src) {
+  const auto* index = reinterpret_cast<const uint8_t*>(index_bytes);
+  const graph::Pool2dWindow& w = g.window;
+  const int64_t places[4] = {0, g.channels, g.width * g.channels, (g.width + 1) * g.channels};
+  for (int64_t y = 0; y < g.out_height; ++y)
+    for (int64_t x = 0; x < g.out_width; ++x, diff_dst += g.channels, index += g.channels) {
+      float* const window = diff_src + ((y * w.stride_h - w.padding.top) * g.width +
+                                        x * w.stride_w - w.padding.left) *
+                                           g.channels;
+      for (int64_t c = 0; c < g.channels; ++c) window[places[index[c]] + c] = diff_dst[c];
+    }
+}
+
+PoolBackwardImage choose_scatter(const graph::Pool2dGeometry& g, int64_t index_bytes) {
+  if (g.window.pool_h == 2 && g.window.pool_w == 2) return &scatter_image_2x2;
+  return index_bytes == 1 ? &scatter_image<uint8_t> : &scatter_image<int32_t>;
+}
+
 class PoolBackward final : public Kernel {
  public:
-  explicit PoolBackward(const KernelCase& kernel_case)
+  explicit PoolBackward(const KernelCase& kernel_case, bool scatter = false)
       : g_(graph::pool2d_geometry(kernel_case.graph, kernel_case.op)),
         index_bytes_(index_bytes(kernel_case)),
         stages_(kernel_case) {
     choose_target();
-    pool_image_ = HWY_DYNAMIC_DISPATCH(choose_pool_backward)(index_bytes_);
+    pool_image_ = scatter ? choose_scatter(g_, index_bytes_)
+                          : HWY_DYNAMIC_DISPATCH(choose_pool_backward)(index_bytes_);
   }
 
   void bind(const Buffers& buffers) override {
@@ -330,8 +369,35 @@ class PoolImplementation final : public Implementation {
   std::string_view name_;
 };
 
+class FewChannelsBackward final : public Implementation {
+ public:
+  std::string_view name() const override { return "simd.max_pool2d_backward.few_channels"; }
+  Family family() const override { return Family::kSimd; }
+  bool takes_epilogue() const override { return true; }
+  std::optional<std::string> refuse(const KernelCase& kernel_case) const override {
+    const graph::Pool2dGeometry g = graph::pool2d_geometry(kernel_case.graph, kernel_case.op);
+    // From eight channels on, oneDNN's vectors of them are as quick.
+    if (g.channels >= 8) return "it is for fewer than 8 channels";
+    if (g.window.stride_h < g.window.pool_h || g.window.stride_w < g.window.pool_w)
+      return "it is for windows that don't overlap";
+    return std::nullopt;
+  }
+  Execution execution(const KernelCase& kernel_case) const override {
+    Execution execution = Implementation::execution(kernel_case);
+    execution.tasks = kernel_case.graph.batch;
+    return execution;
+  }
+  std::unique_ptr<Kernel> create(const KernelCase& kernel_case) const override {
+    return std::make_unique<PoolBackward>(kernel_case, /*scatter=*/true);
+  }
+};
+
 }  // namespace
 
+const Implementation& max_pool2d_backward_few_channels() {
+  static const FewChannelsBackward implementation;
+  return implementation;
+}
 const Implementation& max_pool2d() {
   static const PoolImplementation<Pool> implementation("simd.max_pool2d");
   return implementation;

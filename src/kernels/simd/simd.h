@@ -36,6 +36,8 @@ const Implementation& softmax_cross_entropy();
 const Implementation& softmax_cross_entropy_backward();
 
 // Over vectors of channels; for windows that oneDNN does not take.
+// For few channels, before oneDNN's.
+const Implementation& max_pool2d_backward_few_channels();
 const Implementation& max_pool2d();
 const Implementation& max_pool2d_backward();
 const Implementation& average_pool2d();
