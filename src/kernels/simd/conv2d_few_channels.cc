@@ -9,15 +9,7 @@
 #include <hwy/highway.h>
 
 #include "kernels/simd/planes-inl.h"
-
-// Accumulators stay in registers only where every loop over them is unrolled.
-#ifndef PRONGHORN_UNROLL
-#if HWY_COMPILER_CLANG
-#define PRONGHORN_UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define PRONGHORN_UNROLL _Pragma("GCC unroll 8")
-#endif
-#endif
+#include "kernels/simd/unroll.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace pronghorn::kernels::simd {

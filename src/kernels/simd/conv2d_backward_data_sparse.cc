@@ -1,0 +1,229 @@
+#include "graph/ops/conv2d.h"
+
+#include "kernels/simd/simd.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/simd/conv2d_backward_data_sparse.cc"
+#include <hwy/foreach_target.h>
+// After foreach_target.h, which compiles this file once per instruction set.
+#include <hwy/highway.h>
+
+#include <algorithm>
+
+#include "kernels/simd/nonzero-inl.h"
+#include "kernels/simd/unroll.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace pronghorn::kernels::simd {
+namespace HWY_NAMESPACE {
+
+constexpr int kTaps = 9;
+
+// Adds what the gradients at one place of a 2x2 block of diff_dst, named by the bits of `mask`,
+// send to the 4x4 patch of diff_src that the block covers.
+template <int Y, int X>
+HWY_INLINE void add_place(uint64_t mask, const float* values, int64_t block, const float* weights,
+                          V (&patch)[4][4]) {
+  const D d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  while (mask != 0) {
+    const auto o = static_cast<int64_t>(hwy::Num0BitsBelowLS1Bit_Nonzero64(mask));
+    mask &= mask - 1;
+    const V gradient = hn::Set(d, values[o / 16 * block + o % 16]);
+    const float* const taps = weights + o * kTaps * lanes;
+    PRONGHORN_UNROLL
+    for (int t = 0; t < kTaps; ++t)
+      patch[Y + t / 3][X + t % 3] =
+          hn::MulAdd(gradient, hn::LoadU(d, taps + t * lanes), patch[Y + t / 3][X + t % 3]);
+  }
+}
+
+// One image's gradient to the data. `weights`: [vector of input channels][output
+// channel][tap][lane]. diff_src is zero before, and as large as the patches of all 2x2 blocks
+// together.
+void add_data_gradient(const ImageView& diff_dst, int64_t height, int64_t width,
+                       int64_t out_channels, const float* weights, const ImageView& diff_src,
+                       int64_t channels) {
+  const D d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  // Blocks side by side, and output channels, that are walked with one vector of input channels:
+  // its weights stay near, and the loops over bits are long enough for their ends to be rare.
+  constexpr int64_t kBlocks = 32, kChannels = 64;
+  for (int64_t y = 0; y < height; y += 2)
+    for (int64_t begin = 0; begin < width; begin += 2 * kBlocks)
+      for (int64_t o = 0; o < out_channels; o += kChannels) {
+        const int64_t count = std::min(kChannels, out_channels - o);
+        const int64_t end = std::min(width, begin + 2 * kBlocks);
+        const float* const corner = diff_dst.channel(o) + y * diff_dst.row;
+        uint64_t masks[kBlocks][4] = {};
+        for (int64_t x = begin; x < end; ++x)
+          for (int64_t below = 0; below < std::min<int64_t>(2, height - y); ++below)
+            masks[(x - begin) / 2][2 * below + (x - begin) % 2] =
+                nonzero_mask(diff_dst, corner + below * diff_dst.row + x * diff_dst.pixel, count);
+        for (int64_t c = 0; c < channels; c += lanes) {
+          const float* const taps = weights + (c / lanes * out_channels + o) * kTaps * lanes;
+          for (int64_t x = begin; x < end; x += 2) {
+            const uint64_t* const mask = masks[(x - begin) / 2];
+            const float* const values = corner + x * diff_dst.pixel;
+            float* const to = diff_src.channel(c) + y * diff_src.row + x * diff_src.pixel;
+            V patch[4][4];
+            PRONGHORN_UNROLL
+            for (int i = 0; i < 4; ++i) PRONGHORN_UNROLL
+            for (int j = 0; j < 4; ++j)
+              patch[i][j] = hn::LoadU(d, to + i * diff_src.row + j * diff_src.pixel);
+            add_place<0, 0>(mask[0], values, diff_dst.block, taps, patch);
+            add_place<0, 1>(mask[1], values + diff_dst.pixel, diff_dst.block, taps, patch);
+            add_place<1, 0>(mask[2], values + diff_dst.row, diff_dst.block, taps, patch);
+            add_place<1, 1>(mask[3], values + diff_dst.row + diff_dst.pixel, diff_dst.block, taps,
+                            patch);
+            PRONGHORN_UNROLL
+            for (int i = 0; i < 4; ++i) PRONGHORN_UNROLL
+            for (int j = 0; j < 4; ++j)
+              hn::StoreU(patch[i][j], d, to + i * diff_src.row + j * diff_src.pixel);
+          }
+        }
+      }
+}
+
+// Keras's weights (3, 3, in, out) as [vector of input channels][output channel][tap][lane].
+void pack_weights(const float* keras, int64_t channels, int64_t out_channels, float* packed) {
+  const auto lanes = static_cast<int64_t>(hn::Lanes(D()));
+  for (int64_t t = 0; t < kTaps; ++t)
+    for (int64_t c = 0; c < channels; ++c)
+      for (int64_t o = 0; o < out_channels; ++o)
+        packed[((c / lanes * out_channels + o) * kTaps + t) * lanes + c % lanes] =
+            keras[(t * channels + c) * out_channels + o];
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace pronghorn::kernels::simd
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+
+#include <memory>
+
+#include "kernels/simd/dispatch.h"
+#include "kernels/simd/epilogue.h"
+#include "platform/batch_slices.h"
+
+namespace pronghorn::kernels::simd {
+namespace {
+
+using graph::Conv2dGeometry;
+using graph::Layout;
+
+HWY_EXPORT(add_data_gradient);
+HWY_EXPORT(pack_weights);
+
+class DataGradient final : public Kernel {
+ public:
+  explicit DataGradient(const KernelCase& kernel_case)
+      : g_(conv2d_geometry(kernel_case.graph, kernel_case.op)),
+        diff_dst_value_(kernel_case.input(0)),
+        diff_src_value_(kernel_case.output(0)),
+        slices_(g_.batch),
+        threads_(kernel_case.threads),
+        epilogue_(kernel_case),
+        // As large as the patches of all 2x2 blocks together.
+        padded_(diff_src_value_, (g_.out_height + 1) / 2 * 2 + 2, (g_.out_width + 1) / 2 * 2 + 2,
+                g_.window.padding.top, g_.window.padding.left) {
+    choose_target();
+    pack_ = HWY_DYNAMIC_DISPATCH(pack_weights);
+    add_ = HWY_DYNAMIC_DISPATCH(add_data_gradient);
+  }
+
+  size_t workspace_bytes() const override {
+    return static_cast<size_t>(weights_floats() + threads_ * whole_lines(padded_.elements())) *
+           sizeof(float);
+  }
+
+  void bind(const Buffers& buffers) override {
+    diff_dst_ = buffers.input(0);
+    weights_ = buffers.input(1);
+    diff_src_ = buffers.output(0);
+    packed_ = reinterpret_cast<float*>(buffers.workspace);
+    epilogue_.bind(buffers);
+  }
+
+  void run(const RunContext& context) override {
+    pack_(weights_, g_.channels, g_.out_channels, packed_);
+    context.parallel.for_each(slices_.count(), [&](int64_t slice, int thread) {
+      for (int64_t image = slices_.begin(slice); image < slices_.end(slice); ++image)
+        run_image(image, packed_ + weights_floats() + thread * whole_lines(padded_.elements()),
+                  context);
+    });
+  }
+
+ private:
+  int64_t weights_floats() const { return whole_lines(9 * g_.channels * g_.out_channels); }
+
+  void run_image(int64_t image, float* around, const RunContext& context) const {
+    const ImageView diff_dst = image_view(diff_dst_, diff_dst_value_, image);
+    const ImageView diff_src = image_view(diff_src_, diff_src_value_, image);
+    const int64_t elements = g_.height * g_.width * g_.channels;
+    if (padded_.needed()) {
+      const ImageView padded = padded_.view(around);
+      padded_.clear(around);
+      add_(diff_dst, g_.out_height, g_.out_width, g_.out_channels, packed_, padded, g_.channels);
+      padded_.for_rows(diff_src, padded,
+                       [](float* of_image, const float* of_padded, int64_t floats) {
+                         std::copy_n(of_padded, floats, of_image);
+                       });
+    } else {
+      std::fill(diff_src.data, diff_src.data + elements, 0.0f);
+      add_(diff_dst, g_.out_height, g_.out_width, g_.out_channels, packed_, diff_src, g_.channels);
+    }
+    if (!epilogue_.empty())
+      epilogue_.apply(diff_src.data, diff_src.data, image * elements, elements, context);
+  }
+
+  Conv2dGeometry g_;
+  graph::Value diff_dst_value_, diff_src_value_;
+  BatchSlices slices_;
+  int threads_;
+  Epilogue epilogue_;
+  PaddedImage padded_;
+  decltype(&HWY_STATIC_DISPATCH(pack_weights)) pack_;
+  decltype(&HWY_STATIC_DISPATCH(add_data_gradient)) add_;
+  float* diff_dst_ = nullptr;
+  float* weights_ = nullptr;
+  float* diff_src_ = nullptr;
+  float* packed_ = nullptr;
+};
+
+class SparseDataGradient final : public SparseGradient {
+ public:
+  std::string_view name() const override { return "simd.conv2d_backward_data.sparse"; }
+  bool takes_epilogue() const override { return true; }
+
+  OpLayouts layouts(const KernelCase& kernel_case,
+                    std::span<const Layout> arriving) const override {
+    OpLayouts layouts = Implementation::layouts(kernel_case, arriving);
+    layouts.inputs[0] = own(arriving[0]);
+    // What comes after it, a gradient as well, most likely likes what came before.
+    if (!Epilogue(kernel_case).any_layout()) return layouts;
+    layouts.outputs[0] = own(arriving[0]);
+    for (const graph::Stage& stage : kernel_case.op.epilogue)
+      if (stage.operand >= 0 && stage.function != graph::StageFunction::kBiasAdd)
+        layouts.inputs[static_cast<size_t>(stage.operand)] = layouts.outputs[0];
+    return layouts;
+  }
+  std::unique_ptr<Kernel> create(const KernelCase& kernel_case) const override {
+    return std::make_unique<DataGradient>(kernel_case);
+  }
+
+ protected:
+  graph::ValueId diff_dst(const graph::Op& op) const override { return op.inputs[0]; }
+};
+
+}  // namespace
+
+const Implementation& conv2d_backward_data_sparse() {
+  static const SparseDataGradient implementation;
+  return implementation;
+}
+
+}  // namespace pronghorn::kernels::simd
+
+#endif  // HWY_ONCE

@@ -1,0 +1,90 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "graph/graph.h"
+#include "kernels/kernel.h"
+
+// What the two gradients of a max-pooled convolution share. Of each pooling window at most one
+// element has a gradient, and none where relu cut the maximum, so three quarters and more of
+// diff_dst are zero: these kernels go from one gradient that is not zero to the next. The sums are
+// those of dense kernels in another order (SparseTrain: Gong et al., PACT 2020).
+namespace pronghorn::kernels::simd {
+
+// How the floats of one image lie in memory, plain or in blocks of 16 channels: those of channels
+// c to c + 15 (c a multiple of 16) are neighbours.
+struct ImageView {
+  float* data;
+  int64_t row;    // from a row to the next
+  int64_t pixel;  // from a pixel to the next
+  int64_t block;  // from 16 channels to the next 16
+
+  float* channel(int64_t c) const { return data + c / 16 * block + c % 16; }
+};
+
+// An image of a tensor in one of these layouts.
+ImageView image_view(float* tensor, const graph::Value& value, int64_t image);
+
+// A number of floats rounded up to whole cache lines.
+inline int64_t whole_lines(int64_t floats) { return (floats + 15) / 16 * 16; }
+
+// Images with zeros around them, where the convolution pads: one per thread, in the layout of the
+// tensor.
+class PaddedImage {
+ public:
+  PaddedImage() = default;
+  PaddedImage(const graph::Value& value, int64_t rows, int64_t columns, int64_t top, int64_t left)
+      : value_(value), rows_(rows), columns_(columns), top_(top), left_(left) {}
+
+  // False where the image fits as it is.
+  bool needed() const { return rows_ != value_.shape[1] || columns_ != value_.shape[2]; }
+  int64_t elements() const { return needed() ? rows_ * columns_ * value_.shape[3] : 0; }
+
+  ImageView view(float* storage) const {
+    const int64_t channels = value_.shape[3];
+    if (value_.layout == graph::Layout::kPlain) return {storage, columns_ * channels, channels, 16};
+    return {storage, columns_ * 16, 16, rows_ * columns_ * 16};
+  }
+  void clear(float* storage) const { std::fill(storage, storage + elements(), 0.0f); }
+
+  // The part of the padded image that is the image; calls copy(of the image, of the padded one,
+  // floats) for each row of each block of channels.
+  template <class Copy>
+  void for_rows(const ImageView& image, const ImageView& padded, Copy&& copy) const {
+    const bool plain = value_.layout == graph::Layout::kPlain;
+    const int64_t blocks = plain ? 1 : value_.shape[3] / 16;
+    const int64_t row_floats = value_.shape[2] * image.pixel;
+    const int64_t begin = std::max<int64_t>(0, -top_);
+    for (int64_t block = 0; block < blocks; ++block)
+      for (int64_t y = begin; y < value_.shape[1]; ++y) {
+        if (y + top_ >= rows_) break;
+        const int64_t floats = std::min(row_floats, (columns_ - left_) * image.pixel);
+        copy(image.data + block * image.block + y * image.row,
+             padded.data + block * padded.block + (y + top_) * padded.row + left_ * padded.pixel,
+             floats);
+      }
+  }
+
+ private:
+  graph::Value value_;
+  int64_t rows_ = 0, columns_ = 0, top_ = 0, left_ = 0;
+};
+
+class SparseGradient : public Implementation {
+ public:
+  Family family() const override { return Family::kSimd; }
+  std::optional<std::string> refuse(const KernelCase& kernel_case) const override;
+  Execution execution(const KernelCase& kernel_case) const override;
+
+ protected:
+  virtual graph::ValueId diff_dst(const graph::Op& op) const = 0;
+  // The layout itself where the kernels run in it.
+  static graph::Layout own(graph::Layout layout) {
+    return layout == graph::Layout::kBlocked16 ? layout : graph::Layout::kPlain;
+  }
+};
+
+}  // namespace pronghorn::kernels::simd
