@@ -8,95 +8,14 @@
 // After foreach_target.h, which compiles this file once per instruction set.
 #include <hwy/highway.h>
 
+#include "kernels/simd/planar_products-inl.h"
 #include "kernels/simd/planes-inl.h"
-#include "kernels/simd/unroll.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace pronghorn::kernels::simd {
 namespace HWY_NAMESPACE {
 
-using D = hn::ScalableTag<float>;
-using V = hn::Vec<D>;
-
-// 32 registers hold four vectors of pixels for four output channels, 16 hold two.
-#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON
-constexpr size_t kVectors = 4;
-#else
-constexpr size_t kVectors = 2;
-#endif
-static_assert(hn::MaxLanes(D()) <= PlanarConvolution::kMostLanes);
-
-constexpr size_t kOutputs = 4;
-
-// GCC makes a load that several products use an operand in memory of each of them, and loads are
-// what these kernels have too many of. This keeps it a load.
-HWY_INLINE V in_register(V v) {
-#if HWY_COMPILER_GCC && !HWY_COMPILER_CLANG && HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR
-  asm("" : "+v"(v.raw));
-#endif
-  return v;
-}
-
-// kV vectors of pixels of kO output channels, from `place` on.
-template <size_t kO, size_t kV>
-HWY_INLINE void convolve_places(const PlanarConvolution& p, const float* src, const float* weights,
-                                const PlanarStages& stages, size_t o, float* dst) {
-  const D d;
-  const size_t lanes = hn::Lanes(d);
-  V sums[kO][kV];
-  PRONGHORN_UNROLL
-  for (size_t k = 0; k < kO; ++k) {
-    const V start = stages.bias == nullptr ? hn::Zero(d) : hn::Set(d, stages.bias[o + k]);
-    PRONGHORN_UNROLL
-    for (size_t v = 0; v < kV; ++v) sums[k][v] = start;
-  }
-  const float* weight = weights + o;
-  for (size_t i = 0; i < p.kernel_h; ++i)
-    for (size_t j = 0; j < p.kernel_w; ++j) {
-      const float* tap = src + i * p.pitch + j;
-      for (size_t c = 0; c < p.channels; ++c, tap += p.plane, weight += p.out_channels) {
-        V pixels[kV];
-        PRONGHORN_UNROLL
-        for (size_t v = 0; v < kV; ++v) pixels[v] = in_register(hn::LoadU(d, tap + v * lanes));
-        PRONGHORN_UNROLL
-        for (size_t k = 0; k < kO; ++k) {
-          const V w = hn::Set(d, weight[k]);
-          PRONGHORN_UNROLL
-          for (size_t v = 0; v < kV; ++v) sums[k][v] = hn::MulAdd(pixels[v], w, sums[k][v]);
-        }
-      }
-    }
-  if (stages.relu) {
-    const V slope = hn::Set(d, stages.slope);
-    PRONGHORN_UNROLL
-    for (size_t k = 0; k < kO; ++k) {
-      PRONGHORN_UNROLL
-      for (size_t v = 0; v < kV; ++v) {
-        // Not a maximum, which on some instruction sets is 0 for a NaN.
-        const V x = sums[k][v];
-        sums[k][v] = hn::IfThenElse(hn::Lt(x, hn::Zero(d)), hn::Mul(x, slope), x);
-      }
-    }
-  }
-  PRONGHORN_UNROLL
-  for (size_t k = 0; k < kO; ++k) {
-    PRONGHORN_UNROLL
-    for (size_t v = 0; v < kV; ++v) hn::StoreU(sums[k][v], d, dst + (o + k) * p.plane + v * lanes);
-  }
-}
-
-template <size_t kO>
-HWY_INLINE void convolve_planes(const PlanarConvolution& p, size_t places, const float* src,
-                                const float* weights, const PlanarStages& stages, size_t o,
-                                float* dst) {
-  const size_t lanes = hn::Lanes(D());
-  size_t place = 0;
-  for (; place + kVectors * lanes <= places; place += kVectors * lanes)
-    convolve_places<kO, kVectors>(p, src + place, weights, stages, o, dst + place);
-  for (; place < places; place += lanes)
-    convolve_places<kO, 1>(p, src + place, weights, stages, o, dst + place);
-}
-
+// A whole image, band by band, by the code for its number of output channels.
 void convolve_image(const PlanarConvolution& p, const float* src, const float* weights,
                     const PlanarStages& stages, float* scratch, float* dst) {
   float* const dst_planes = scratch + p.channels * p.plane;
@@ -125,70 +44,10 @@ void convolve_image(const PlanarConvolution& p, const float* src, const float* w
   }
 }
 
-// Adds to a vector of sums for each of kJ taps of a row of the kernel, from tap (i, j) on, and kO
-// output channels, of one input channel. Twelve sums are in registers: four gradients times three
-// neighbours of a pixel.
-template <size_t kJ, size_t kO>
-HWY_INLINE void add_products(const PlanarConvolution& p, size_t places, const float* src,
-                             const float* diff_dst, size_t tap_stride, float* to) {
-  const D d;
-  const size_t lanes = hn::Lanes(d);
-  V sums[kJ][kO];
-  PRONGHORN_UNROLL
-  for (size_t j = 0; j < kJ; ++j) {
-    PRONGHORN_UNROLL
-    for (size_t k = 0; k < kO; ++k) sums[j][k] = hn::Load(d, to + j * tap_stride + k * lanes);
-  }
-  for (size_t place = 0; place < places; place += lanes) {
-    V pixels[kJ];
-    PRONGHORN_UNROLL
-    for (size_t j = 0; j < kJ; ++j) pixels[j] = in_register(hn::LoadU(d, src + place + j));
-    PRONGHORN_UNROLL
-    for (size_t k = 0; k < kO; ++k) {
-      const V gradient = in_register(hn::LoadU(d, diff_dst + k * p.plane + place));
-      PRONGHORN_UNROLL
-      for (size_t j = 0; j < kJ; ++j) sums[j][k] = hn::MulAdd(pixels[j], gradient, sums[j][k]);
-    }
-  }
-  PRONGHORN_UNROLL
-  for (size_t j = 0; j < kJ; ++j) {
-    PRONGHORN_UNROLL
-    for (size_t k = 0; k < kO; ++k) hn::Store(sums[j][k], d, to + j * tap_stride + k * lanes);
-  }
-}
-
-template <size_t kO>
-HWY_INLINE void add_products_of_outputs(const PlanarConvolution& p, size_t places, const float* src,
-                                        const float* diff_dst, size_t o, float* sums) {
-  const size_t lanes = hn::Lanes(D());
-  const float* gradients = diff_dst + o * p.plane;
-  const size_t tap_stride = p.channels * p.out_channels * lanes;
-  for (size_t c = 0; c < p.channels; ++c)
-    for (size_t i = 0; i < p.kernel_h; ++i) {
-      size_t j = 0;
-      while (j < p.kernel_w) {
-        const float* pixels = src + c * p.plane + i * p.pitch + j;
-        float* to = sums + (((i * p.kernel_w + j) * p.channels + c) * p.out_channels + o) * lanes;
-        switch (p.kernel_w - j) {
-          case 1:
-            add_products<1, kO>(p, places, pixels, gradients, tap_stride, to);
-            j += 1;
-            break;
-          case 2:
-          case 4:
-            add_products<2, kO>(p, places, pixels, gradients, tap_stride, to);
-            j += 2;
-            break;
-          default:
-            add_products<3, kO>(p, places, pixels, gradients, tap_stride, to);
-            j += 3;
-        }
-      }
-    }
-}
-
-// Adds an image's products to the sums: a vector of them for each weight, then, where `bias` is
-// asked for, for each output channel.
+// Adds the products of an image of at most four output channels to the sums: a vector of them for
+// each weight, then, where `bias` is asked for, for each output channel. A pixel that is infinite
+// or NaN also meets the zeros between rows, and so makes NaNs of its channel's other taps: a
+// training that has one is lost anyway.
 void add_weight_gradients(const PlanarConvolution& p, const float* src, const float* diff_dst,
                           bool bias, float* scratch, float* sums) {
   const D d;
@@ -199,20 +58,18 @@ void add_weight_gradients(const PlanarConvolution& p, const float* src, const fl
     source_planes(p, src, y, rows, scratch);
     gradient_planes(p, diff_dst, y, rows, dst_planes);
     const size_t places = rows * p.pitch - (p.kernel_w - 1);
-    for (size_t o = 0; o < p.out_channels; o += kOutputs) {
-      switch (p.out_channels - o) {
-        case 1:
-          add_products_of_outputs<1>(p, places, scratch, dst_planes, o, sums);
-          break;
-        case 2:
-          add_products_of_outputs<2>(p, places, scratch, dst_planes, o, sums);
-          break;
-        case 3:
-          add_products_of_outputs<3>(p, places, scratch, dst_planes, o, sums);
-          break;
-        default:
-          add_products_of_outputs<4>(p, places, scratch, dst_planes, o, sums);
-      }
+    switch (p.out_channels) {
+      case 1:
+        add_products_of_outputs<1>(p, places, scratch, dst_planes, sums);
+        break;
+      case 2:
+        add_products_of_outputs<2>(p, places, scratch, dst_planes, sums);
+        break;
+      case 3:
+        add_products_of_outputs<3>(p, places, scratch, dst_planes, sums);
+        break;
+      default:
+        add_products_of_outputs<4>(p, places, scratch, dst_planes, sums);
     }
     if (!bias) continue;
     float* to = sums + p.weights() * lanes;
@@ -435,11 +292,15 @@ class FewChannels final : public Implementation {
   std::optional<std::string> refuse(const KernelCase& kernel_case) const override {
     const Conv2dGeometry g = graph::conv2d_geometry(kernel_case.graph, kernel_case.op);
     const graph::Conv2dWindow& w = g.window;
-    if (std::max(g.channels, g.out_channels) > kMostChannels)
-      return "it is for at most 7 channels in and out: 8 fill a vector";
+    const int64_t channels = std::max(g.channels, g.out_channels);
+    if (direction_ == Direction::kForward && channels > kMostChannelsForward)
+      return "it is for at most 7 channels in and out";
+    if (direction_ != Direction::kForward && channels > kMostChannelsBackward)
+      return "it is for at most 4 channels in and out";
     if (w.stride_h != 1 || w.stride_w != 1 || w.dilation_h != 1 || w.dilation_w != 1)
       return "it is for stride and dilation 1";
-    if (std::max(g.kernel_h, g.kernel_w) > kMostTaps) return "it is for kernels of at most 7x7";
+    if (std::max(g.kernel_h, g.kernel_w) > kMostTaps || g.kernel_h * g.kernel_w == 1)
+      return "it is for kernels of at most 7x7, and more than 1x1";
     const graph::Padding2d& padding = w.padding;
     if (std::max(padding.top, padding.bottom) >= g.kernel_h ||
         std::max(padding.left, padding.right) >= g.kernel_w)
@@ -466,7 +327,7 @@ class FewChannels final : public Implementation {
 
  private:
   // Where it beats oneDNN's direct kernels by a clear margin: docs/kernels.md.
-  static constexpr int64_t kMostChannels = 7;
+  static constexpr int64_t kMostChannelsForward = 7, kMostChannelsBackward = 4;
   static constexpr int64_t kMostTaps = 7;
   static constexpr int64_t kFewestPlaces = 100;
 

@@ -174,19 +174,17 @@ HWY_INLINE void source_planes(const PlanarConvolution& p, const float* src, size
     zero(planes + c * p.plane + end * p.pitch, (padded_rows - end) * p.pitch + p.kMostLanes);
 }
 
-// Rows [y, y + rows) of the gradient to the output, with zeros between rows and behind them.
+// Rows [y, y + rows) of the gradient to the output, with zeros between rows and, at least a vector,
+// behind them.
 HWY_INLINE void gradient_planes(const PlanarConvolution& p, const float* diff_dst, size_t y,
                                 size_t rows, float* planes) {
   const float* from = diff_dst + y * p.out_width * p.out_channels;
-  const size_t between = p.pitch - p.out_width;
   for (size_t r = 0; r < rows; ++r, from += p.out_width * p.out_channels) {
     float* row = planes + r * p.pitch;
     to_planes(from, p.out_width, p.out_channels, p.plane, row);
-    if (between == 0) continue;
-    for (size_t o = 0; o < p.out_channels; ++o) zero(row + o * p.plane + p.out_width, between);
+    for (size_t o = 0; o < p.out_channels; ++o)
+      zero(row + o * p.plane + p.out_width, p.pitch - p.out_width + 1);
   }
-  for (size_t o = 0; o < p.out_channels; ++o)
-    zero(planes + o * p.plane + rows * p.pitch, p.kMostLanes);
 }
 
 }  // namespace HWY_NAMESPACE

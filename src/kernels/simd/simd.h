@@ -22,7 +22,8 @@ const Implementation& batch_norm_training();
 const Implementation& batch_norm_backward();
 const Implementation& batch_norm_inference();
 
-// Direct convolutions of stride 1 with at most seven channels in and out, over vectors of pixels.
+// Direct convolutions of stride 1 over vectors of pixels, of at most seven channels in and out; the
+// gradients of at most four.
 const Implementation& conv2d_few_channels();
 const Implementation& conv2d_backward_data_few_channels();
 const Implementation& conv2d_backward_weights_few_channels();
