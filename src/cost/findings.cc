@@ -268,9 +268,8 @@ void add_assumptions(Explanation& e) {
   if (std::any_of(e.ops.begin(), e.ops.end(),
                   [](const OpCost& op) { return op.kernel.ends_with(".sparse"); }))
     e.assumptions.push_back(
-        "How long kernels take that skip zeros depends on the data; they are predicted as if half "
-        "of "
-        "the pooling windows had a gradient.");
+        "How long kernels take that skip zeros depends on the data; they are predicted as if six "
+        "in ten pooling windows had a gradient.");
   if (!e.profile)
     e.assumptions.push_back(
         "Times are predicted from the shapes of the ops and this machine's numbers; --measure runs "

@@ -21,13 +21,16 @@ using graph::Value;
 
 namespace {
 
-// Of what a max-pooling sends back, one element of a window can have a gradient, and about half of
-// the windows have one: relu cut the others' maximum, or dropout dropped it.
+// Of what a max-pooling sends back, one element of a window can have a gradient, and so many of the
+// windows have one; relu cut the others' maximum, or dropout dropped it. In training it is .35 to
+// .65, in a net that begins and has a dropout of .25 it is .61.
+constexpr double kAlive = 0.6;
+
 double density_of(const Graph& graph, graph::ValueId id) {
   for (const Op& op : graph.ops)
     if (op.kind == &graph::max_pool2d_backward_kind() && op.outputs[0] == id) {
       const graph::Pool2dWindow window = graph::pool2d_geometry(graph, op).window;
-      return 0.5 / static_cast<double>(window.pool_h * window.pool_w);
+      return kAlive / static_cast<double>(window.pool_h * window.pool_w);
     }
   return 1;
 }
