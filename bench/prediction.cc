@@ -3,7 +3,7 @@
 // predictions; the machine's numbers come from `pronghorn machine`.
 //
 //   build/release/bench/bench_prediction [--machine FILE] [--model NAME] [--batch B] [--threads T]
-//                                        [--ops] [--write docs/prediction.md]
+//                                        [--ops] [--remeasure] [--write docs/prediction.md]
 
 #include <fmt/format.h>
 
@@ -31,6 +31,7 @@ struct Options {
   std::vector<int64_t> batches{1, 32, 128, 512};
   std::vector<int> threads{1, 2};
   bool ops = false;
+  bool remeasure = false;
   double seconds = 0.7;
   std::string write;
 };
@@ -70,11 +71,11 @@ std::pair<double, double> errors(const std::vector<Row>& rows) {
   return {magnitudes[magnitudes.size() / 2], magnitudes.back()};
 }
 
-std::string page(const std::vector<Row>& rows, const Machine& machine) {
+std::string page(const std::vector<Row>& rows, const Machine& machine, bool remeasured) {
   const auto [median, largest] = errors(rows);
   std::string text = fmt::format(
       "# How well step times are foreseen\n\n"
-      "Written by `build/release/bench/bench_prediction --write docs/prediction.md`, on {} ({} "
+      "Written by `build/release/bench/bench_prediction{} --write docs/prediction.md`, on {} ({} "
       "CPUs,\n"
       "{}). Predicted: from the shapes of the step's ops and this machine's numbers\n"
       "(`pronghorn machine`), before anything of the model ran. Measured: the median of the steps "
@@ -85,7 +86,8 @@ std::string page(const std::vector<Row>& rows, const Machine& machine) {
       "Median error {:.1f} %, largest {:.1f} %, of {} steps.\n\n"
       "| model | batch | threads | predicted ms | measured ms | error "
       "|\n|---|---|---|---|---|---|\n",
-      machine.cpu, machine.cpus, machine.instruction_set, 100 * median, 100 * largest, rows.size());
+      remeasured ? " --remeasure" : "", machine.cpu, machine.cpus, machine.instruction_set,
+      100 * median, 100 * largest, rows.size());
   for (const Row& row : rows)
     text += fmt::format("| {} | {} | {} | {:.4g} | {:.4g} | {:+.0f} % |\n", row.model, row.batch,
                         row.threads, row.predicted * 1e3, row.measured * 1e3, 100 * row.error());
@@ -122,14 +124,19 @@ int main(int argc, char** argv) try {
   app.add_option("--threads", options.threads, "Numbers of threads")->delimiter(',');
   app.add_option("--seconds", options.seconds, "That each step is measured for");
   app.add_flag("--ops", options.ops, "Each op, too");
+  app.add_flag(
+      "--remeasure", options.remeasure,
+      "Measures the machine anew before each model: for machines whose speed changes, since "
+      "others use them too");
   app.add_option("--write", options.write, "Where the page is written");
   CLI11_PARSE(app, argc, argv);
 
-  const Machine machine = options.machine.empty() ? this_machine() : load_machine(options.machine);
-  const cost::Reach reach(machine);
+  Machine machine = options.machine.empty() ? this_machine() : load_machine(options.machine);
   std::vector<Row> rows;
   for (const bench::NamedModel& named : bench::zoo_and_others()) {
     if (!options.model.empty() && named.name != options.model) continue;
+    if (options.remeasure) machine = measure_machine();
+    const cost::Reach reach(machine);
     for (const int64_t batch : options.batches)
       for (const int threads : options.threads)
         rows.push_back(run(named, options, machine, reach, batch, threads));
@@ -137,7 +144,8 @@ int main(int argc, char** argv) try {
   if (rows.empty()) throw ArgumentError(fmt::format("no model is called '{}'", options.model));
   const auto [median, largest] = errors(rows);
   fmt::print("median error {:.1f} %, largest {:.1f} %\n", 100 * median, 100 * largest);
-  if (!options.write.empty()) std::ofstream(options.write) << page(rows, machine);
+  if (!options.write.empty())
+    std::ofstream(options.write) << page(rows, machine, options.remeasure);
   return 0;
 } catch (const pronghorn::Error& error) {
   fmt::print(stderr, "bench_prediction: {}\n", error.what());

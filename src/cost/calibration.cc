@@ -325,14 +325,14 @@ std::vector<Machine::KernelSample> measure_kernels() {
         TimedKernel timed(graph, index, *implementation);
         const auto add = [&](MemoryLevel from, int runs, double seconds) {
           samples.push_back({point.kernel, point.features, from, point.work,
-                             timed.median_seconds(from, runs, seconds)});
+                             timed.typical_seconds(from, runs, seconds)});
         };
         add(MemoryLevel::kL1, 5, 1.5e-3);
         // The textbook loops are too slow for memory to matter to them.
         if (implementation->family() == kernels::Family::kReference) continue;
-        add(MemoryLevel::kL2, 3, 0);
-        add(MemoryLevel::kL3, 3, 0);
-        add(MemoryLevel::kDram, 3, 0);
+        add(MemoryLevel::kL2, 5, 0);
+        add(MemoryLevel::kL3, 5, 0);
+        add(MemoryLevel::kDram, 5, 0);
       }
     }
   }

@@ -19,11 +19,11 @@ class TimedKernel {
   // The graph's layouts are those that arrive at the op.
   TimedKernel(graph::Graph graph, size_t op, const kernels::Implementation& implementation);
 
-  // The median of at least so many runs that take at least so many seconds. `from` says where the
-  // op's operands are when a run begins: L1 leaves them where the run before left them; L2 and L3
-  // drive them and the kernel's code out of the nearer caches, as the ops between two uses do in a
-  // step; DRAM drives them out of all.
-  double median_seconds(MemoryLevel from, int runs, double seconds);
+  // The lower quartile of at least so many runs that take at least so many seconds. `from` says
+  // where the op's operands are when a run begins: L1 leaves them where the run before left them;
+  // L2 and L3 drive them and the kernel's code out of the nearer caches, as the ops between two
+  // uses do in a step; DRAM drives them out of all.
+  double typical_seconds(MemoryLevel from, int runs, double seconds);
 
  private:
   void run();
