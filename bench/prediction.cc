@@ -9,6 +9,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <fstream>
@@ -18,6 +19,7 @@
 #include "cost/model_step.h"
 #include "cost/prediction.h"
 #include "models.h"
+#include "platform/parallel.h"
 #include "pronghorn/error.h"
 #include "pronghorn/machine.h"
 
@@ -94,6 +96,16 @@ std::string page(const std::vector<Row>& rows, const Machine& machine, bool reme
   return text;
 }
 
+// Keeps all CPUs busy for a while: a virtual machine's that were idle take seconds to come back.
+void wake_cpus() {
+  using Clock = std::chrono::steady_clock;
+  const auto end = Clock::now() + std::chrono::seconds(3);
+  Parallel(0).for_each(available_cpus(), [end](int64_t, int) {
+    while (Clock::now() < end) {
+    }
+  });
+}
+
 Row run(const bench::NamedModel& named, const Options& options, const Machine& machine,
         const cost::Reach& reach, int64_t batch, int threads) {
   CompileConfig config;
@@ -132,6 +144,7 @@ int main(int argc, char** argv) try {
   CLI11_PARSE(app, argc, argv);
 
   Machine machine = options.machine.empty() ? this_machine() : load_machine(options.machine);
+  wake_cpus();
   std::vector<Row> rows;
   for (const bench::NamedModel& named : bench::zoo_and_others()) {
     if (!options.model.empty() && named.name != options.model) continue;

@@ -195,6 +195,11 @@ std::vector<Prediction> predict(const StepToPredict& step, const Machine& machin
       prediction.overhead =
           busy * uneven + (since_loop > kSpinSeconds ? team.wake_seconds : team.region_seconds);
     }
+    // A thread that comes late holds nobody up: the first one does a short loop by itself.
+    if (shared)
+      prediction.overhead =
+          std::min(prediction.overhead,
+                   std::max(0.0, std::max(alone.near, alone.far) + team.region_seconds - busy));
     prediction.seconds = busy + prediction.overhead;
     since_loop = shared ? 0 : since_loop + prediction.seconds;
 
