@@ -172,8 +172,10 @@ std::vector<Prediction> predict(const StepToPredict& step, const Machine& machin
       team.peak_flops > 0 ? std::max(1.0, one.peak_flops * working / team.peak_flops) : 1;
 
   std::vector<Prediction> predictions(graph.ops.size());
-  double since_loop = 1;  // seconds for which the team has had nothing to do
-  for (size_t index = 0; index < graph.ops.size(); ++index) {
+  double since_loop = 0;  // seconds for which the team has had nothing to do
+  // Twice: a step's first loop finds the team as the step before left it.
+  for (size_t round = 0; round < 2 * graph.ops.size(); ++round) {
+    const size_t index = round % graph.ops.size();
     if (step.chosen[index] == nullptr) continue;
     const graph::Op& op = graph.ops[index];
     const kernels::Execution& execution = executions[index];
@@ -195,11 +197,6 @@ std::vector<Prediction> predict(const StepToPredict& step, const Machine& machin
       prediction.overhead =
           busy * uneven + (since_loop > kSpinSeconds ? team.wake_seconds : team.region_seconds);
     }
-    // A thread that comes late holds nobody up: the first one does a short loop by itself.
-    if (shared)
-      prediction.overhead =
-          std::min(prediction.overhead,
-                   std::max(0.0, std::max(alone.near, alone.far) + team.region_seconds - busy));
     prediction.seconds = busy + prediction.overhead;
     since_loop = shared ? 0 : since_loop + prediction.seconds;
 

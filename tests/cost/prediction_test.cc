@@ -70,7 +70,7 @@ TEST(Prediction, OfTwoThreadsHalvesWhatCanBeShared) {
   const Prediction one = predict(product.step, machine, Reach(machine), 1)[0];
   const Prediction two = predict(product.step, machine, Reach(machine), 2)[0];
   EXPECT_DOUBLE_EQ(two.arithmetic, one.arithmetic / 2);
-  EXPECT_DOUBLE_EQ(two.overhead, 10e-6);  // its threads slept before
+  EXPECT_DOUBLE_EQ(two.overhead, 1e-6);  // step follows step, so its threads are awake
   // Four threads on two CPUs are two.
   EXPECT_DOUBLE_EQ(predict(product.step, machine, Reach(machine), 4)[0].seconds, two.seconds);
 }
@@ -87,7 +87,7 @@ TEST(Prediction, OfTasksThatDontDivideWaitsForTheLast) {
   const Product product(128, 384, 512, kernels::onednn::matmul());
   const Machine machine = machine_with("onednn.matmul nn", MemoryLevel::kL1, 80e9);
   const Prediction p = predict(product.step, machine, Reach(machine), 2)[0];
-  EXPECT_NEAR(p.overhead, 10e-6 + std::max(p.arithmetic, p.memory) / 3, 1e-9);
+  EXPECT_NEAR(p.overhead, 1e-6 + std::max(p.arithmetic, p.memory) / 3, 1e-9);
 }
 
 TEST(Prediction, OfAStepIsTheSumOfItsOps) {
