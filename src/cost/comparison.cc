@@ -13,9 +13,7 @@
 namespace pronghorn {
 namespace {
 
-double seconds_of(const OpCost& op) {
-  return op.measured ? op.measured->median : op.predicted.seconds;
-}
+using cost::seconds_of;
 
 // A step's time, cut in two so that the parts add up to it: the ops that multiply and accumulate,
 // and everything else.

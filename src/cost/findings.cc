@@ -15,10 +15,6 @@ constexpr int kForward = 0, kToData = 1, kToWeights = 2, kUpdate = 3;
 
 double share(double part, double whole) { return whole > 0 ? part / whole : 0; }
 
-double seconds_of(const OpCost& op) {
-  return op.measured ? op.measured->median : op.predicted.seconds;
-}
-
 // Of a phase, over all layers.
 double phase_seconds(const Explanation& e, int phase) {
   double sum = 0;
@@ -288,6 +284,10 @@ void add_assumptions(Explanation& e) {
 
 }  // namespace
 
+double seconds_of(const OpCost& op) {
+  return op.measured ? op.measured->median : op.predicted.seconds;
+}
+
 const LayerCost* slowest_layer(const Explanation& explanation) {
   const auto found = std::max_element(
       explanation.layers.begin(), explanation.layers.end(),
@@ -308,12 +308,10 @@ std::string sentence_about_threads(const Explanation& e) {
           ? fmt::format("{} is fastest on one thread (of up to {}, predicted)", e.model, most)
           : fmt::format("{} is fastest on {} threads, {} times as fast as on one (predicted)",
                         e.model, best->threads, times(one.seconds / best->seconds));
-  // Of the work on one thread, what a second one could not take.
-  double alone = 0, waiting = 0, all = 0;
+  double waiting = 0, all = 0;
   for (const OpCost& op : e.ops) {
     all += op.predicted.seconds;
     if (op.predicted.bound == Bound::kDram) waiting += op.predicted.seconds;
-    if (op.predicted.bound == Bound::kOverhead) alone += op.predicted.seconds;
   }
   if (best->threads == most && one.seconds / best->seconds > 0.9 * most) {
     text += fmt::format("; with {} CPUs, more threads would only take turns", most);

@@ -17,6 +17,9 @@ void add_sentences(Explanation& explanation, const SentenceNumbers& numbers);
 // "More than 2 threads don't help: ...": which number is best for this model, and why.
 std::string sentence_about_threads(const Explanation& explanation);
 
+// An op's time: measured where it was, else predicted.
+double seconds_of(const OpCost& op);
+
 // The layer that takes the most time; none where the model has no layers.
 const LayerCost* slowest_layer(const Explanation& explanation);
 
