@@ -9,7 +9,6 @@
 namespace pronghorn::kernels::simd {
 
 using graph::Conv2dGeometry;
-using graph::Layout;
 
 namespace {
 
@@ -41,9 +40,8 @@ int64_t pooled_window(const graph::Graph& graph, graph::ValueId diff_dst) {
 
 ImageView image_view(float* tensor, const graph::Value& value, int64_t image) {
   const int64_t height = value.shape[1], width = value.shape[2], channels = value.shape[3];
-  float* const data = tensor + image * height * width * channels;
-  if (value.layout == Layout::kPlain) return {data, width * channels, channels, 16};
-  return {data, width * 16, 16, height * width * 16};
+  return image_view(tensor + image * height * width * channels, value.layout, height, width,
+                    channels);
 }
 
 std::optional<std::string> SparseGradient::refuse(const KernelCase& kernel_case) const {

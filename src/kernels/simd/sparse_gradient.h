@@ -25,7 +25,13 @@ struct ImageView {
   float* channel(int64_t c) const { return data + c / 16 * block + c % 16; }
 };
 
-// An image of a tensor in one of these layouts.
+// An image in one of these layouts.
+inline ImageView image_view(float* data, graph::Layout layout, int64_t rows, int64_t columns,
+                            int64_t channels) {
+  if (layout == graph::Layout::kPlain) return {data, columns * channels, channels, 16};
+  return {data, columns * 16, 16, rows * columns * 16};
+}
+// One of a tensor's images.
 ImageView image_view(float* tensor, const graph::Value& value, int64_t image);
 
 // A number of floats rounded up to whole cache lines.
@@ -44,9 +50,7 @@ class PaddedImage {
   int64_t elements() const { return needed() ? rows_ * columns_ * value_.shape[3] : 0; }
 
   ImageView view(float* storage) const {
-    const int64_t channels = value_.shape[3];
-    if (value_.layout == graph::Layout::kPlain) return {storage, columns_ * channels, channels, 16};
-    return {storage, columns_ * 16, 16, rows_ * columns_ * 16};
+    return image_view(storage, value_.layout, rows_, columns_, value_.shape[3]);
   }
   void clear(float* storage) const { std::fill(storage, storage + elements(), 0.0f); }
 
@@ -57,9 +61,8 @@ class PaddedImage {
     const bool plain = value_.layout == graph::Layout::kPlain;
     const int64_t blocks = plain ? 1 : value_.shape[3] / 16;
     const int64_t row_floats = value_.shape[2] * image.pixel;
-    const int64_t begin = std::max<int64_t>(0, -top_);
     for (int64_t block = 0; block < blocks; ++block)
-      for (int64_t y = begin; y < value_.shape[1]; ++y) {
+      for (int64_t y = 0; y < value_.shape[1]; ++y) {
         if (y + top_ >= rows_) break;
         const int64_t floats = std::min(row_floats, (columns_ - left_) * image.pixel);
         copy(image.data + block * image.block + y * image.row,
