@@ -17,7 +17,7 @@ const char* to_string(MemoryLevel level);
 // What a CPU reaches, measured: the numbers that predictions are made of. Rates are per second.
 struct Machine {
   // Of the file's format and of the set of shapes that kernels are measured at.
-  static constexpr int kVersion = 1;
+  static constexpr int kVersion = 2;
 
   std::string cpu;  // the CPU's name, as it says itself
   int cpus = 0;     // those that this process may use
@@ -41,6 +41,14 @@ struct Machine {
     double region_seconds = 0;
     double wake_seconds = 0;
     std::array<Bandwidth, kMemoryLevels> bandwidth{};
+    // What goes from core to core: bytes read that another thread wrote, and bytes written where
+    // another thread has read. [0] where they still are in that core's L2, [1] where they went to
+    // L3. 0 for one thread. Cores that share no L3 exchange data several times slower, and the CPUs
+    // of a virtual machine may be on such cores today and on others tomorrow.
+    struct Exchange {
+      double read = 0, write = 0;
+    };
+    std::array<Exchange, 2> exchange{};
   };
   // By number of threads, rising; the first has one.
   std::vector<Team> teams;
@@ -78,9 +86,14 @@ struct Machine {
 // Measures this machine. Takes up to 15 seconds; everything else that runs meanwhile spoils it.
 Machine measure_machine();
 
+// Measures anew what depends on the places of this program's CPUs: parallel loops and what goes
+// from core to core. Takes some 0.1 seconds a team.
+void measure_exchange(Machine& machine);
+
 // What is known of this machine: from the user's cache directory ($XDG_CACHE_HOME or ~/.cache,
 // pronghorn/machine.json), or measured now, and kept there, where that file is missing, broken, of
-// another version or another CPU. `note` receives why it was measured, or why it could not be kept;
+// another version or another CPU. What goes from core to core is measured each time. `note`
+// receives why it was measured, or why it could not be kept;
 // empty where the file was good.
 Machine this_machine(std::string* note = nullptr, bool fresh = false);
 std::string machine_cache_path();

@@ -257,6 +257,10 @@ void add_assumptions(Explanation& e) {
   e.assumptions.push_back(
       "A step is forward, backward and update of one batch; copying the batch, metrics, validation "
       "and other programs on the machine come on top.");
+  if (e.threads > 1)
+    e.assumptions.push_back(
+        "What threads must fetch from each other's caches, weights and gradients above all, is "
+        "foreseen at the rate that this program's CPUs have now; a virtual machine's move.");
   e.assumptions.push_back(
       "What is fused counts where it runs: a dropout or relu in the epilogue of a layer's product "
       "is "

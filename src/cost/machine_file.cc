@@ -47,6 +47,11 @@ Machine::Team team_from(const Json& json) {
   for (int level = 0; level < kMemoryLevels; ++level)
     team.bandwidth[static_cast<size_t>(level)] =
         bandwidth_from(json.at("bandwidth").at(to_string(static_cast<MemoryLevel>(level))));
+  for (const int level : {1, 2}) {
+    const Json& exchange = json.at("exchange").at(to_string(static_cast<MemoryLevel>(level)));
+    team.exchange[static_cast<size_t>(level - 1)] = {positive(exchange, "read"),
+                                                     positive(exchange, "write")};
+  }
   return team;
 }
 
@@ -131,12 +136,19 @@ std::string machine_to_json(const Machine& machine) {
     for (int level = 0; level < kMemoryLevels; ++level)
       bandwidth[to_string(static_cast<MemoryLevel>(level))] =
           to_json(team.bandwidth[static_cast<size_t>(level)]);
+    Json exchange;
+    for (const int level : {1, 2}) {
+      const Machine::Team::Exchange& rates = team.exchange[static_cast<size_t>(level - 1)];
+      exchange[to_string(static_cast<MemoryLevel>(level))] = {{"read", rates.read},
+                                                              {"write", rates.write}};
+    }
     json["teams"].push_back({{"threads", team.threads},
                              {"clock_hertz", team.clock_hertz},
                              {"peak_flops", team.peak_flops},
                              {"region_seconds", team.region_seconds},
                              {"wake_seconds", team.wake_seconds},
-                             {"bandwidth", bandwidth}});
+                             {"bandwidth", bandwidth},
+                             {"exchange", exchange}});
   }
   json["unblocked_multiply_accumulates"] = machine.unblocked_multiply_accumulates;
   json["kernel_set"] = machine.kernel_set;
@@ -200,6 +212,7 @@ Machine this_machine(std::string* note, bool fresh) {
           why = fmt::format("'{}' was measured with the kernels of another version", path);
         } else {
           if (note != nullptr) note->clear();
+          measure_exchange(machine);
           return machine;
         }
       } catch (const Error& error) {

@@ -143,6 +143,58 @@ Machine::Bandwidth bandwidth(const Parallel& parallel, const cost::Probes& probe
           rate([&](float* data) { probes.copy(data, data + half, half); })};
 }
 
+// All threads write, read what the next one wrote, and write over what was read.
+Machine::Team::Exchange exchange(const Parallel& parallel, const cost::Probes& probes,
+                                 int64_t bytes) {
+  const int threads = parallel.threads();
+  const int64_t floats = bytes / 256 * 64;
+  std::vector<AlignedBuffer> buffers;
+  for (int thread = 0; thread < threads; ++thread)
+    buffers.emplace_back(static_cast<size_t>(floats) * sizeof(float));
+  const auto write = [&](int64_t task) {
+    probes.write(buffers[static_cast<size_t>(task)].floats(), floats, 1.0f);
+  };
+  const auto read_next = [&](int64_t task) {
+    volatile float kept =
+        probes.read(buffers[static_cast<size_t>((task + 1) % threads)].floats(), floats);
+    static_cast<void>(kept);
+  };
+  // Adds the seconds of a walk, unless a thread came late and another one took its share.
+  const auto time = [&](const auto& walk, std::vector<double>& times) {
+    std::vector<int> by(static_cast<size_t>(threads));
+    const auto begin = Clock::now();
+    parallel.for_each(threads, [&](int64_t task, int thread) {
+      walk(task);
+      by[static_cast<size_t>(task)] = thread;
+    });
+    const double seconds = seconds_since(begin);
+    for (int thread = 0; thread < threads; ++thread)
+      if (by[static_cast<size_t>(thread)] != thread) return;
+    times.push_back(seconds);
+  };
+  constexpr size_t kTries = 21;
+  std::vector<double> first_writes, reads, writes;
+  for (size_t i = 0; i < 10 * kTries && writes.size() < kTries; ++i) {
+    time(write, first_writes);
+    time(read_next, reads);
+    time(write, writes);
+  }
+  // Threads that never run together exchange nothing.
+  if (reads.empty() || writes.empty()) return {};
+  const double moved = static_cast<double>(floats) * sizeof(float) * threads;
+  return {moved / median(std::move(reads)), moved / median(std::move(writes))};
+}
+
+void measure_exchange(const Parallel& parallel, const cost::Probes& probes, const Machine& machine,
+                      Machine::Team& team) {
+  team.region_seconds = region_seconds(parallel, probes, 400);
+  team.wake_seconds = region_seconds(parallel, probes, 40'000);  // 200 us: they sleep
+  const int64_t l2 = machine.cache_bytes[1];
+  const int64_t l3 = std::max(machine.cache_bytes[2] / 3 / parallel.threads(), 2 * l2);
+  team.exchange = {exchange(parallel, probes, l2 / 2),
+                   exchange(parallel, probes, std::min(4 * l2, l3))};
+}
+
 double unblocked_rate(const cost::Probes& probes) {
   constexpr int64_t kM = 8, kN = 512, kK = 512;
   const AlignedBuffer a(kM * kK * sizeof(float)), b(kK * kN * sizeof(float)),
@@ -180,10 +232,7 @@ Machine measure_machine() {
       else
         best.multiply_accumulate(200'000);
     });
-    if (threads > 1) {
-      team.region_seconds = region_seconds(parallel, best, 400);
-      team.wake_seconds = region_seconds(parallel, best, 40'000);  // 200 us: they sleep
-    }
+    if (threads > 1) measure_exchange(parallel, best, machine, team);
     for (int level = 0; level < kMemoryLevels; ++level)
       team.bandwidth[static_cast<size_t>(level)] =
           bandwidth(parallel, best, bytes_in_level(machine, level, threads));
@@ -195,6 +244,17 @@ Machine measure_machine() {
   machine.kernel_set = cost::kernel_set();
   machine.samples = cost::measure_kernels();
   return machine;
+}
+
+void measure_exchange(Machine& machine) {
+  const cost::Probes probes = cost::probes(cost::instruction_sets().size() - 1);
+  for (Machine::Team& team : machine.teams)
+    if (team.threads > 1) {
+      const Parallel parallel(team.threads);
+      // CPUs that were idle are slow to come back.
+      parallel.for_each(team.threads, [&](int64_t, int) { probes.multiply_accumulate(5'000'000); });
+      measure_exchange(parallel, probes, machine, team);
+    }
 }
 
 Machine::Team Machine::team(int threads) const {
@@ -217,6 +277,9 @@ Machine::Team Machine::team(int threads) const {
       result.bandwidth[i] = {between(a.read, b.read), between(a.write, b.write),
                              between(a.copy, b.copy)};
     }
+    for (size_t i = 0; i < result.exchange.size(); ++i)
+      result.exchange[i] = {between(below.exchange[i].read, above->exchange[i].read),
+                            between(below.exchange[i].write, above->exchange[i].write)};
   }
   result.threads = threads;
   return result;

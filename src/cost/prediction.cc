@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "cost/exchange.h"
 #include "cost/residence.h"
 #include "graph/op_kind.h"
 #include "graph/ops/elementwise.h"
@@ -161,12 +162,15 @@ std::vector<Prediction> predict(const StepToPredict& step, const Machine& machin
   const int working = std::min(threads, std::max(1, machine.cpus));
   std::vector<kernels::Execution> executions(graph.ops.size());
   std::vector<bool> streams(graph.ops.size());
+  std::vector<int64_t> tasks(graph.ops.size(), 1);
   for (size_t index = 0; index < graph.ops.size(); ++index) {
     if (step.chosen[index] == nullptr) continue;
     executions[index] = step.chosen[index]->execution({graph, graph.ops[index], threads});
     streams[index] = executions[index].streams_outputs;
+    tasks[index] = executions[index].tasks;
   }
   const std::vector<OpResidence> where = residence(graph, step.storage, streams, machine, working);
+  const std::vector<OpExchange> exchanged = exchanges(graph, step.storage, where, tasks, working);
   // A core's speed in company: clocks fall when all compute.
   const double slowdown =
       team.peak_flops > 0 ? std::max(1.0, one.peak_flops * working / team.peak_flops) : 1;
@@ -188,7 +192,8 @@ std::vector<Prediction> predict(const StepToPredict& step, const Machine& machin
 
     Prediction& prediction = predictions[index];
     prediction.arithmetic = alone.near * pace / sharing;
-    prediction.memory = std::max(memory.seconds, alone.far * pace / sharing);
+    prediction.memory = std::max(memory.seconds, alone.far * pace / sharing) +
+                        exchange_seconds(exchanged[index], team);
     const double busy = std::max(prediction.arithmetic, prediction.memory);
     if (shared) {
       // A team's tasks end together only where their number is a multiple of the threads'.

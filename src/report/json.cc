@@ -57,12 +57,18 @@ Json to_json(const Machine::Team& team) {
                          {"write_bytes_per_second", rates.write},
                          {"copy_bytes_per_second", rates.copy}});
   }
+  Json exchange = Json::array();
+  for (size_t i = 0; i < team.exchange.size(); ++i)
+    exchange.push_back({{"level", to_string(static_cast<MemoryLevel>(i + 1))},
+                        {"read_bytes_per_second", team.exchange[i].read},
+                        {"write_bytes_per_second", team.exchange[i].write}});
   return {{"threads", team.threads},
           {"clock_hertz", team.clock_hertz},
           {"peak_flops_per_second", team.peak_flops},
           {"region_seconds", team.region_seconds},
           {"wake_seconds", team.wake_seconds},
-          {"bandwidth", bandwidth}};
+          {"bandwidth", bandwidth},
+          {"exchange", exchange}};
 }
 
 // Less the kernels' samples, which only predictions need: they are in the machine's own file.

@@ -69,6 +69,28 @@ std::string bandwidth_table(const Machine& machine, int columns) {
   return fmt::format("\nBytes/s of each level of memory\n{}", table.to_string(columns));
 }
 
+std::string exchange_table(const Machine& machine, int columns) {
+  Table table({{{"threads"}, false, 0, 0, ""},
+               {{"read"}, false, 0, 0, "L2"},
+               {{"write"}, false, 0, 0, "L2"},
+               {{"read"}, false, 0, 0, "L3"},
+               {{"write"}, false, 0, 0, "L3"}});
+  bool any = false;
+  for (const Machine::Team& team : machine.teams) {
+    if (team.threads == 1) continue;
+    std::vector<std::string> cells = {std::to_string(team.threads)};
+    for (const Machine::Team::Exchange& exchange : team.exchange)
+      for (const double rate : {exchange.read, exchange.write})
+        cells.push_back(rate > 0 ? compact(rate) : "-");
+    table.add_row(std::move(cells));
+    any = true;
+  }
+  if (!any) return "";
+  return fmt::format(
+      "\nBytes/s of what another thread wrote, or has read, all threads together\n{}",
+      table.to_string(columns));
+}
+
 }  // namespace
 
 std::string terminal(const Machine& machine, int columns) {
@@ -85,7 +107,8 @@ std::string terminal(const Machine& machine, int columns) {
                   columns, 2);
   text += peaks_table(machine, columns);
   if (!machine.teams.empty())
-    text += teams_table(machine, columns) + bandwidth_table(machine, columns);
+    text += teams_table(machine, columns) + bandwidth_table(machine, columns) +
+            exchange_table(machine, columns);
   text +=
       wrapped(fmt::format("One multiply-accumulate is 2 flops; k, M, G, T are 10^3, 10^6, 10^9, "
                           "10^12. {} kernels and shapes were timed besides.",

@@ -46,7 +46,8 @@ class MachineFile : public ::testing::Test {
 };
 
 TEST_F(MachineFile, ComesBackAsItWas) {
-  const Machine machine = test::sample_machine();
+  Machine machine = test::sample_machine();
+  machine.teams[1].exchange = {{{1e9, 2e9}, {3e9, 4e9}}};
   const std::string path = directory_.path() + "/machine.json";
   save_machine(machine, path);
   EXPECT_EQ(machine_to_json(load_machine(path)), machine_to_json(machine));
@@ -105,7 +106,15 @@ TEST_F(ThisMachine, IsTakenFromTheCacheDirectory) {
   machine.kernel_set = cost::kernel_set();
   save_machine(machine, machine_cache_path());
   std::string note = "something";
-  EXPECT_EQ(machine_to_json(this_machine(&note)), machine_to_json(machine));
+  Machine found = this_machine(&note);
+  ASSERT_EQ(found.teams.size(), machine.teams.size());
+  // Measured each time.
+  for (size_t i = 0; i < machine.teams.size(); ++i) {
+    found.teams[i].region_seconds = machine.teams[i].region_seconds;
+    found.teams[i].wake_seconds = machine.teams[i].wake_seconds;
+    found.teams[i].exchange = machine.teams[i].exchange;
+  }
+  EXPECT_EQ(machine_to_json(found), machine_to_json(machine));
   EXPECT_EQ(note, "");
 }
 
