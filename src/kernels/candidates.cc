@@ -28,8 +28,8 @@ using Table = std::vector<std::pair<const graph::OpKind*, List>>;
 const Table& table() {
   static const Table table = {
       {&graph::conv2d_kind(),
-       {&simd::conv2d_few_channels(), &onednn::conv2d_winograd(), &onednn::conv2d_direct(),
-        &reference::conv2d()}},
+       {&simd::conv2d_few_channels(), &simd::conv2d_winograd(), &onednn::conv2d_winograd(),
+        &onednn::conv2d_direct(), &reference::conv2d()}},
       {&graph::conv2d_backward_data_kind(),
        {&simd::conv2d_backward_data_few_channels(), &simd::conv2d_backward_data_sparse(),
         &onednn::conv2d_backward_data_winograd(), &onednn::conv2d_backward_data_direct(),

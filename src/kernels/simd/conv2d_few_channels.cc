@@ -17,7 +17,7 @@ namespace HWY_NAMESPACE {
 
 // A whole image, band by band, by the code for its number of output channels.
 void convolve_image(const PlanarConvolution& p, const float* src, const float* weights,
-                    const PlanarStages& stages, float* scratch, float* dst) {
+                    const RegisterStages& stages, float* scratch, float* dst) {
   float* const dst_planes = scratch + p.channels * p.plane;
   for (size_t y = 0; y < p.out_height; y += p.band_rows) {
     const size_t rows = HWY_MIN(p.band_rows, p.out_height - y);
@@ -108,7 +108,6 @@ namespace pronghorn::kernels::simd {
 namespace {
 
 using graph::Conv2dGeometry;
-using graph::StageFunction;
 
 HWY_EXPORT(convolve_image);
 HWY_EXPORT(add_weight_gradients);
@@ -118,16 +117,6 @@ HWY_EXPORT(sum_vectors);
 // lines.
 size_t thread_floats(size_t floats) { return (floats + 15) / 16 * 16; }
 
-// Leading stages that are done in registers.
-size_t count_fused(std::span<const graph::Stage> stages) {
-  size_t count = 0;
-  if (count < stages.size() && stages[count].function == StageFunction::kBiasAdd) ++count;
-  if (count < stages.size() && (stages[count].function == StageFunction::kRelu ||
-                                stages[count].function == StageFunction::kLeakyRelu))
-    ++count;
-  return count;
-}
-
 // Forward, and to data, which is forward with the kernel turned.
 class PlanarConvolutionKernel final : public Kernel {
  public:
@@ -136,19 +125,8 @@ class PlanarConvolutionKernel final : public Kernel {
         p_(to_data ? PlanarConvolution::to_data(g_) : g_),
         to_data_(to_data),
         threads_(static_cast<size_t>(kernel_case.threads)),
-        epilogue_(
-            kernel_case,
-            std::span(kernel_case.op.epilogue).subspan(count_fused(kernel_case.op.epilogue))) {
-    for (size_t i = 0; i < count_fused(kernel_case.op.epilogue); ++i) {
-      const graph::Stage& stage = kernel_case.op.epilogue[i];
-      if (stage.function == StageFunction::kBiasAdd) {
-        bias_operand_ = stage.operand;
-        continue;
-      }
-      stages_.relu = true;
-      stages_.slope =
-          stage.function == StageFunction::kRelu ? 0.0f : static_cast<float>(stage.alpha);
-    }
+        stages_(kernel_case.op.epilogue),
+        epilogue_(kernel_case, std::span(kernel_case.op.epilogue).subspan(stages_.count)) {
     choose_target();
     convolve_image_ = HWY_DYNAMIC_DISPATCH(convolve_image);
   }
@@ -165,7 +143,7 @@ class PlanarConvolutionKernel final : public Kernel {
     dst_ = buffers.output(0);
     scratch_ = reinterpret_cast<float*>(buffers.workspace);
     turned_ = scratch_ + threads_ * thread_floats(p_.scratch_floats());
-    if (bias_operand_ >= 0) stages_.bias = buffers.input(bias_operand_);
+    stages_.bind(buffers);
     epilogue_.bind(buffers);
   }
 
@@ -199,11 +177,10 @@ class PlanarConvolutionKernel final : public Kernel {
   PlanarConvolution p_;
   bool to_data_;
   size_t threads_;
+  RegisterStages stages_;
   Epilogue epilogue_;
-  PlanarStages stages_;
-  int bias_operand_ = -1;
   void (*convolve_image_)(const PlanarConvolution&, const float* src, const float* weights,
-                          const PlanarStages&, float* scratch, float* dst);
+                          const RegisterStages&, float* scratch, float* dst);
 
   const float* src_ = nullptr;
   const float* weights_ = nullptr;
@@ -313,7 +290,7 @@ class FewChannels final : public Implementation {
   Execution execution(const KernelCase& kernel_case) const override {
     Execution execution = Implementation::execution(kernel_case);
     if (direction_ == Direction::kBackwardWeights) return execution;
-    execution.fused_stages = count_fused(kernel_case.op.epilogue);
+    execution.fused_stages = RegisterStages(kernel_case.op.epilogue).count;
     execution.tasks = kernel_case.graph.batch;  // an image each
     return execution;
   }

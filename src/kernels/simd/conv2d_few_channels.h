@@ -83,11 +83,4 @@ struct PlanarConvolution {
   size_t sum_floats() const { return (weights() + out_channels) * kMostLanes; }
 };
 
-// What is done to a result in registers: a bias, then a (leaky) relu.
-struct PlanarStages {
-  const float* bias = nullptr;
-  bool relu = false;
-  float slope = 0;
-};
-
 }  // namespace pronghorn::kernels::simd

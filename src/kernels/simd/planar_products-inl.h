@@ -7,6 +7,7 @@
 #endif
 
 #include "kernels/simd/conv2d_few_channels.h"
+#include "kernels/simd/register_stages.h"
 #include "kernels/simd/unroll.h"
 #include "kernels/simd/vector-inl.h"
 
@@ -39,7 +40,7 @@ HWY_INLINE V in_register(V v) {
 // kV vectors of pixels of kO output channels, from `place` on.
 template <size_t kO, size_t kV>
 HWY_INLINE void convolve_places(const PlanarConvolution& p, const float* src, const float* weights,
-                                const PlanarStages& stages, size_t o, float* dst) {
+                                const RegisterStages& stages, size_t o, float* dst) {
   const D d;
   const size_t lanes = hn::Lanes(d);
   V sums[kO][kV];
@@ -86,7 +87,7 @@ HWY_INLINE void convolve_places(const PlanarConvolution& p, const float* src, co
 
 template <size_t kO>
 HWY_INLINE void convolve_planes(const PlanarConvolution& p, size_t places, const float* src,
-                                const float* weights, const PlanarStages& stages, size_t o,
+                                const float* weights, const RegisterStages& stages, size_t o,
                                 float* dst) {
   const size_t lanes = hn::Lanes(D());
   size_t place = 0;

@@ -28,6 +28,9 @@ const Implementation& conv2d_few_channels();
 const Implementation& conv2d_backward_data_few_channels();
 const Implementation& conv2d_backward_weights_few_channels();
 
+// Convolutions of 3x3 kernels with stride 1, of whole vectors of channels; any layout.
+const Implementation& conv2d_winograd();
+
 const Implementation& softmax();
 const Implementation& softmax_backward();
 

@@ -1,0 +1,219 @@
+#include "kernels/simd/conv2d_winograd.h"
+
+#include "kernels/simd/simd.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/simd/conv2d_winograd.cc"
+#include <hwy/foreach_target.h>
+// After foreach_target.h, which compiles this file once per instruction set.
+#include <hwy/highway.h>
+
+#include "kernels/simd/winograd_tiles-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace pronghorn::kernels::simd {
+namespace HWY_NAMESPACE {
+
+using Convolve = void (*)(const WinogradConvolution&, const WinogradTask&);
+
+Convolve choose_convolve(int64_t outputs, bool pooled) {
+  if (outputs == 2) return pooled ? &convolve_tiles<2, true> : &convolve_tiles<2, false>;
+  return pooled ? &convolve_tiles<4, true> : &convolve_tiles<4, false>;
+}
+
+// Keras's weights (3, 3, in, out), of input channels [begin, end), to the groups' points.
+void transform_weights(const WinogradConvolution& w, const float* weights, int64_t begin,
+                       int64_t end, float* to) {
+  const auto lanes = static_cast<int64_t>(hn::Lanes(D()));
+  const int64_t channels = w.g.channels, out_channels = w.g.out_channels;
+  for (int64_t o = 0; o < out_channels; o += lanes) {
+    const int64_t group = o / (kGroupVectors * lanes) * (kGroupVectors * lanes);
+    const int64_t width = HWY_MIN(kGroupVectors * lanes, out_channels - group);
+    float* const group_to = to + group * w.points() * channels + (o - group);
+    for (int64_t c = begin; c < end; ++c) {
+      const float* const from = weights + c * out_channels + o;
+      if (w.outputs == 2)
+        winograd_weights<2>(from, channels * out_channels, group_to + c * width, channels * width);
+      else
+        winograd_weights<4>(from, channels * out_channels, group_to + c * width, channels * width);
+    }
+  }
+}
+
+int64_t vector_lanes() { return static_cast<int64_t>(hn::Lanes(D())); }
+
+}  // namespace HWY_NAMESPACE
+}  // namespace pronghorn::kernels::simd
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+
+#include <memory>
+
+#include "kernels/simd/dispatch.h"
+#include "kernels/simd/epilogue.h"
+
+namespace pronghorn::kernels::simd {
+namespace {
+
+using graph::Conv2dGeometry;
+using graph::Layout;
+
+HWY_EXPORT(choose_convolve);
+HWY_EXPORT(transform_weights);
+HWY_EXPORT(vector_lanes);
+
+class WinogradKernel final : public Kernel {
+ public:
+  WinogradKernel(const KernelCase& kernel_case, bool pooled)
+      : w_(graph::conv2d_geometry(kernel_case.graph, kernel_case.op), pooled),
+        threads_(kernel_case.threads),
+        stages_(kernel_case.op.epilogue),
+        epilogue_(kernel_case, std::span(kernel_case.op.epilogue).subspan(stages_.count)),
+        src_strides_(strides_of(kernel_case.input(0))),
+        dst_strides_(strides_of(kernel_case.output(0))) {
+    choose_target();
+    convolve_ = HWY_DYNAMIC_DISPATCH(choose_convolve)(w_.outputs, pooled);
+    transform_weights_ = HWY_DYNAMIC_DISPATCH(transform_weights);
+  }
+
+  // The transformed weights; then data and products for each thread.
+  size_t workspace_bytes() const override {
+    return static_cast<size_t>(weights_floats() + threads_ * thread_floats()) * sizeof(float);
+  }
+
+  void bind(const Buffers& buffers) override {
+    src_ = buffers.input(0);
+    weights_ = buffers.input(1);
+    dst_ = buffers.output(0);
+    if (w_.pooled) index_ = reinterpret_cast<uint8_t*>(buffers.outputs[1]);
+    workspace_ = reinterpret_cast<float*>(buffers.workspace);
+    stages_.bind(buffers);
+    epilogue_.bind(buffers);
+  }
+
+  void run(const RunContext& context) override {
+    context.parallel.for_ranges(w_.g.channels, 16, [&](int64_t begin, int64_t end) {
+      transform_weights_(w_, weights_, begin, end, workspace_);
+    });
+    context.parallel.for_each(w_.tasks(), [&](int64_t number, int thread) {
+      float* const data = workspace_ + weights_floats() + thread * thread_floats();
+      const int64_t first = number * w_.task_images;
+      const int64_t last = std::min(first + w_.task_images, w_.g.batch);
+      convolve_(w_, {.first = first,
+                     .last = last,
+                     .src = src_,
+                     .src_strides = src_strides_,
+                     .weights = workspace_,
+                     .stages = stages_,
+                     .data = data,
+                     .products = data + w_.data_floats(),
+                     .dst = dst_,
+                     .index = index_,
+                     .dst_strides = dst_strides_});
+      if (epilogue_.empty()) return;
+      float* const dst = dst_ + first * dst_strides_.image;
+      epilogue_.apply(dst, dst, first * dst_strides_.image, (last - first) * dst_strides_.image,
+                      context);
+    });
+  }
+
+ private:
+  static ImageStrides strides_of(const graph::Value& value) {
+    return {value.layout, value.shape[1], value.shape[2], value.shape[3]};
+  }
+  int64_t weights_floats() const { return (w_.weights_floats() + 15) / 16 * 16; }
+  int64_t thread_floats() const { return (w_.data_floats() + w_.products_floats() + 15) / 16 * 16; }
+
+  WinogradConvolution w_;
+  int64_t threads_;
+  RegisterStages stages_;
+  Epilogue epilogue_;
+  ImageStrides src_strides_, dst_strides_;
+  void (*convolve_)(const WinogradConvolution&, const WinogradTask&);
+  void (*transform_weights_)(const WinogradConvolution&, const float* weights, int64_t begin,
+                             int64_t end, float* to);
+
+  const float* src_ = nullptr;
+  const float* weights_ = nullptr;
+  float* dst_ = nullptr;
+  uint8_t* index_ = nullptr;
+  float* workspace_ = nullptr;
+};
+
+class Winograd final : public Implementation {
+ public:
+  Winograd(std::string_view name, bool pooled) : name_(name), pooled_(pooled) {}
+
+  std::string_view name() const override { return name_; }
+  Family family() const override { return Family::kSimd; }
+  bool takes_epilogue() const override { return true; }
+
+  std::optional<std::string> refuse(const KernelCase& kernel_case) const override {
+    const Conv2dGeometry g = graph::conv2d_geometry(kernel_case.graph, kernel_case.op);
+    const graph::Conv2dWindow& w = g.window;
+    if (g.kernel_h != 3 || g.kernel_w != 3 || w.stride_h != 1 || w.stride_w != 1 ||
+        w.dilation_h != 1 || w.dilation_w != 1)
+      return "Winograd is for 3x3 kernels with stride and dilation 1";
+    choose_target();
+    const int64_t multiple = std::max<int64_t>(8, HWY_DYNAMIC_DISPATCH(vector_lanes)());
+    if (g.channels % multiple != 0 || g.out_channels % multiple != 0)
+      return "it needs multiples of a vector's channels, and of 8";
+    if (!WinogradConvolution(g, pooled_).pays())
+      return "its transforms cost more than the products that it saves here";
+    return std::nullopt;
+  }
+
+  // Images leave in the layout in which they arrive, where the channels and the epilogue let them.
+  OpLayouts layouts(const KernelCase& kernel_case,
+                    std::span<const Layout> arriving) const override {
+    OpLayouts layouts = Implementation::layouts(kernel_case, arriving);
+    const graph::Op& op = kernel_case.op;
+    const Conv2dGeometry g = graph::conv2d_geometry(kernel_case.graph, op);
+    layouts.inputs[0] = own(arriving[0], g.channels);
+    const RegisterStages stages(op.epilogue);
+    const auto rest = std::span(op.epilogue).subspan(stages.count);
+    if (!Epilogue(kernel_case, rest).any_layout()) return layouts;
+    layouts.outputs.assign(layouts.outputs.size(), own(arriving[0], g.out_channels));
+    for (const graph::Stage& stage : rest)
+      if (stage.operand >= 0)
+        layouts.inputs[static_cast<size_t>(stage.operand)] = layouts.outputs[0];
+    return layouts;
+  }
+
+  Execution execution(const KernelCase& kernel_case) const override {
+    Execution execution = Implementation::execution(kernel_case);
+    const WinogradConvolution w(graph::conv2d_geometry(kernel_case.graph, kernel_case.op), pooled_);
+    execution.multiply_accumulates = w.multiply_accumulates();
+    execution.other_flops += w.transform_flops();
+    execution.fused_stages = RegisterStages(kernel_case.op.epilogue).count;
+    execution.tasks = w.tasks();
+    return execution;
+  }
+
+  std::unique_ptr<Kernel> create(const KernelCase& kernel_case) const override {
+    return std::make_unique<WinogradKernel>(kernel_case, pooled_);
+  }
+
+ private:
+  // The layout, where its blocks hold whole vectors and the channels fill blocks.
+  static Layout own(Layout layout, int64_t channels) {
+    const int64_t block = layout == Layout::kBlocked8 ? 8 : 16;
+    const bool fits = channels % block == 0 && block % HWY_DYNAMIC_DISPATCH(vector_lanes)() == 0;
+    return fits ? layout : Layout::kPlain;
+  }
+
+  std::string_view name_;
+  bool pooled_;
+};
+
+}  // namespace
+
+const Implementation& conv2d_winograd() {
+  static const Winograd implementation("simd.conv2d.winograd", /*pooled=*/false);
+  return implementation;
+}
+
+}  // namespace pronghorn::kernels::simd
+
+#endif  // HWY_ONCE

@@ -1,0 +1,244 @@
+// A Winograd convolution (conv2d_winograd.h), block of tiles by block of tiles.
+#if defined(PRONGHORN_KERNELS_SIMD_WINOGRAD_TILES_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef PRONGHORN_KERNELS_SIMD_WINOGRAD_TILES_INL_H_
+#undef PRONGHORN_KERNELS_SIMD_WINOGRAD_TILES_INL_H_
+#else
+#define PRONGHORN_KERNELS_SIMD_WINOGRAD_TILES_INL_H_
+#endif
+
+#include "kernels/simd/conv2d_winograd.h"
+#include "kernels/simd/winograd_transforms-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace pronghorn::kernels::simd {
+namespace HWY_NAMESPACE {
+
+// Vectors of output channels in a group: with six tiles 24 sums in 32 registers, 12 in 16.
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON
+constexpr int kGroupVectors = 4;
+#else
+constexpr int kGroupVectors = 2;
+#endif
+static_assert(kGroupVectors * hn::MaxLanes(D()) <= WinogradConvolution::kMostGroupChannels);
+
+// Where a tile is: its image and its place in it.
+struct TilePlace {
+  const WinogradConvolution& w;
+  int64_t image, row, column;
+
+  TilePlace(const WinogradConvolution& winograd, int64_t first_image, int64_t tile)
+      : w(winograd),
+        image(first_image + tile / w.tiles_per_image()),
+        row(tile % w.tiles_per_image() / w.tile_columns),
+        column(tile % w.tile_columns) {}
+
+  void next() {
+    if (++column < w.tile_columns) return;
+    column = 0;
+    if (++row < w.tile_rows) return;
+    row = 0;
+    ++image;
+  }
+};
+
+// GCC makes a load that several products use an operand in memory of each of them. This keeps it a
+// load.
+HWY_INLINE V loaded_once(V v) {
+#if HWY_COMPILER_GCC && !HWY_COMPILER_CLANG && (HWY_TARGET & (HWY_AVX3 | HWY_AVX2 | HWY_SSE4))
+  asm("" : "+v"(v.raw));
+#endif
+  return v;
+}
+
+// The products of one point, of kRows tiles and kVectors vectors of output channels.
+template <int kRows, int kVectors>
+HWY_INLINE void multiply_tiles(const float* HWY_RESTRICT data, const float* HWY_RESTRICT weights,
+                               int64_t channels, float* HWY_RESTRICT products,
+                               int64_t tile_stride) {
+  const D d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  V sums[kRows][kVectors];
+  PRONGHORN_UNROLL
+  for (int r = 0; r < kRows; ++r) {
+    PRONGHORN_UNROLL
+    for (int v = 0; v < kVectors; ++v) sums[r][v] = hn::Zero(d);
+  }
+  for (int64_t c = 0; c < channels; ++c, weights += kVectors * lanes) {
+    V w[kVectors];
+    PRONGHORN_UNROLL
+    for (int v = 0; v < kVectors; ++v) w[v] = loaded_once(hn::Load(d, weights + v * lanes));
+    PRONGHORN_UNROLL
+    for (int r = 0; r < kRows; ++r) {
+      const V x = hn::Set(d, data[r * channels + c]);
+      PRONGHORN_UNROLL
+      for (int v = 0; v < kVectors; ++v) sums[r][v] = hn::MulAdd(x, w[v], sums[r][v]);
+    }
+  }
+  PRONGHORN_UNROLL
+  for (int r = 0; r < kRows; ++r) {
+    PRONGHORN_UNROLL
+    for (int v = 0; v < kVectors; ++v)
+      hn::Store(sums[r][v], d, products + r * tile_stride + v * lanes);
+  }
+}
+
+// All points of a block and a group of kVectors vectors. Behind the block's last tile up to
+// kTileMultiple - 1 more are multiplied, whatever is there, and read by nobody.
+template <int kVectors>
+void multiply_block(const WinogradConvolution& w, int64_t tiles, const float* data,
+                    const float* weights, float* products) {
+  constexpr int kRows = kVectors > 2 || kGroupVectors == kVectors ? 6 : 12;
+  static_assert(WinogradConvolution::kTileMultiple % kRows == 0);
+  const int64_t width = kVectors * static_cast<int64_t>(hn::Lanes(D()));
+  const int64_t channels = w.g.channels, points = w.points(), tile_stride = points * width;
+  for (int64_t p = 0; p < points; ++p)
+    for (int64_t tile = 0; tile < tiles; tile += kRows)
+      multiply_tiles<kRows, kVectors>(data + p * w.point_stride() + tile * channels,
+                                      weights + p * channels * width, channels,
+                                      products + tile * tile_stride + p * width, tile_stride);
+}
+
+template <int kOutputs>
+HWY_INLINE void transform_data(const WinogradConvolution& w, const WinogradTask& task,
+                               TilePlace place, int64_t tiles) {
+  constexpr int n = kOutputs + 2;
+  const D d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const graph::Conv2dGeometry& g = w.g;
+  const ImageStrides& strides = task.src_strides;
+  const int64_t point = w.point_stride();
+  float* to = task.data;
+  for (int64_t tile = 0; tile < tiles; ++tile, place.next(), to += g.channels) {
+    const int64_t y = place.row * kOutputs - g.window.padding.top;
+    const int64_t x = place.column * kOutputs - g.window.padding.left;
+    const float* const image = task.src + place.image * strides.image;
+    const int64_t corner = y * strides.row + x * strides.pixel;
+    if (y >= 0 && x >= 0 && y + n <= g.height && x + n <= g.width) {
+      for (int64_t c = 0; c < g.channels; c += lanes)
+        winograd_data<kOutputs>(image + (strides.channel(c) + corner), strides.row, strides.pixel,
+                                to + c, point);
+      continue;
+    }
+    HWY_ALIGN float patch[n * n * hn::MaxLanes(D())];
+    for (int64_t c = 0; c < g.channels; c += lanes) {
+      const int64_t offset = strides.channel(c) + corner;
+      for (int64_t i = 0; i < n; ++i)
+        for (int64_t j = 0; j < n; ++j) {
+          const bool inside = y + i >= 0 && y + i < g.height && x + j >= 0 && x + j < g.width;
+          const V pixel = inside
+                              ? hn::LoadU(d, image + (offset + i * strides.row + j * strides.pixel))
+                              : hn::Zero(d);
+          hn::Store(pixel, d, patch + (i * n + j) * lanes);
+        }
+      winograd_data<kOutputs>(patch, n * lanes, lanes, to + c, point);
+    }
+  }
+}
+
+HWY_INLINE V rectify(const RegisterStages& stages, V x) {
+  if (!stages.relu) return x;
+  // Not a maximum, which on some instruction sets is 0 for a NaN.
+  return hn::IfThenElse(hn::Lt(x, hn::Zero(D())), hn::Mul(x, hn::Set(D(), stages.slope)), x);
+}
+
+// The most of a 2x2 window and its place: the first of equals in row-major order, as max_pool2d
+// has it; the first element wins against nothing, whatever it is.
+HWY_INLINE V max_of_window(V a, V b, V c, V e, hn::Vec<hn::RebindToSigned<D>>& place) {
+  const hn::RebindToSigned<D> di;
+  V most = a;
+  place = hn::Zero(di);
+  const V others[3] = {b, c, e};
+  PRONGHORN_UNROLL
+  for (int i = 0; i < 3; ++i) {
+    const auto wins = hn::Gt(others[i], most);
+    most = hn::IfThenElse(wins, others[i], most);
+    place = hn::IfThenElse(hn::RebindMask(di, wins), hn::Set(di, i + 1), place);
+  }
+  return most;
+}
+
+// Output channels [o, o + vectors * lanes) of a block's tiles.
+template <int kOutputs, bool kPooled>
+HWY_INLINE void transform_outputs(const WinogradConvolution& w, const WinogradTask& task,
+                                  TilePlace place, int64_t tiles, int64_t o, int64_t vectors) {
+  const D d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const ImageStrides& strides = task.dst_strides;
+  const int64_t width = vectors * lanes;
+  constexpr int kWindow = kPooled ? 2 : 1;
+  constexpr int kSide = kOutputs / kWindow;  // of what a tile writes
+  const int64_t height = w.g.out_height / kWindow, columns = w.g.out_width / kWindow;
+  const float* products = task.products;
+  for (int64_t tile = 0; tile < tiles; ++tile, place.next(), products += w.points() * width) {
+    const int64_t y = place.row * kSide, x = place.column * kSide;
+    const int64_t corner = place.image * strides.image + y * strides.row + x * strides.pixel;
+    const int64_t rows_inside = HWY_MIN(kSide, height - y);
+    const int64_t columns_inside = HWY_MIN(kSide, columns - x);
+    for (int64_t v = 0; v < vectors; ++v) {
+      const int64_t offset = corner + strides.channel(o + v * lanes);
+      const V bias = task.stages.bias == nullptr ? hn::Zero(d)
+                                                 : hn::LoadU(d, task.stages.bias + o + v * lanes);
+      V outputs[kOutputs][kOutputs];
+      winograd_outputs<kOutputs>(products + v * lanes, width, bias, outputs);
+      PRONGHORN_UNROLL
+      for (int i = 0; i < kSide; ++i) {
+        if (i >= rows_inside) break;
+        PRONGHORN_UNROLL
+        for (int j = 0; j < kSide; ++j) {
+          if (j >= columns_inside) break;
+          const int64_t at = offset + i * strides.row + j * strides.pixel;
+          V result;
+          if constexpr (kPooled) {
+            hn::Vec<hn::RebindToSigned<D>> winner;
+            result =
+                max_of_window(outputs[2 * i][2 * j], outputs[2 * i][2 * j + 1],
+                              outputs[2 * i + 1][2 * j], outputs[2 * i + 1][2 * j + 1], winner);
+            const hn::Rebind<uint8_t, D> d8;
+            hn::StoreU(hn::DemoteTo(d8, winner), d8, task.index + at);
+          } else {
+            result = outputs[i][j];
+          }
+          hn::StoreU(rectify(task.stages, result), d, task.dst + at);
+        }
+      }
+    }
+  }
+}
+
+template <int kOutputs, bool kPooled>
+void convolve_tiles(const WinogradConvolution& w, const WinogradTask& task) {
+  const auto lanes = static_cast<int64_t>(hn::Lanes(D()));
+  const int64_t tiles = (task.last - task.first) * w.tiles_per_image();
+  for (int64_t first = 0; first < tiles; first += w.block_tiles) {
+    const int64_t count = HWY_MIN(w.block_tiles, tiles - first);
+    const TilePlace place(w, task.first, first);
+    transform_data<kOutputs>(w, task, place, count);
+    for (int64_t o = 0; o < w.g.out_channels; o += kGroupVectors * lanes) {
+      const int64_t vectors =
+          HWY_MIN(static_cast<int64_t>(kGroupVectors), (w.g.out_channels - o) / lanes);
+      const float* const weights = task.weights + o * w.points() * w.g.channels;
+      switch (vectors) {
+        case 1:
+          multiply_block<1>(w, count, task.data, weights, task.products);
+          break;
+        case 2:
+          multiply_block<2>(w, count, task.data, weights, task.products);
+          break;
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON
+        case 3:
+          multiply_block<3>(w, count, task.data, weights, task.products);
+          break;
+        default:
+          multiply_block<4>(w, count, task.data, weights, task.products);
+#endif
+      }
+      transform_outputs<kOutputs, kPooled>(w, task, place, count, o, vectors);
+    }
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace pronghorn::kernels::simd
+HWY_AFTER_NAMESPACE();
+
+#endif  // PRONGHORN_KERNELS_SIMD_WINOGRAD_TILES_INL_H_

@@ -1,0 +1,159 @@
+// Winograd's transforms of tiles, a vector of channels at a time.
+#if defined(PRONGHORN_KERNELS_SIMD_WINOGRAD_TRANSFORMS_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef PRONGHORN_KERNELS_SIMD_WINOGRAD_TRANSFORMS_INL_H_
+#undef PRONGHORN_KERNELS_SIMD_WINOGRAD_TRANSFORMS_INL_H_
+#else
+#define PRONGHORN_KERNELS_SIMD_WINOGRAD_TRANSFORMS_INL_H_
+#endif
+
+#include "kernels/simd/unroll.h"
+#include "kernels/simd/vector-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace pronghorn::kernels::simd {
+namespace HWY_NAMESPACE {
+
+using D = hn::ScalableTag<float>;
+using V = hn::Vec<D>;
+
+// The one-dimensional transforms of F(m, 3), matrices B^T, G and A^T of Lavin and Gray: a
+// convolution's m outputs are A^T [(G weights) * (B^T data)], its polynomials multiplied at the
+// points 0, 1, -1, infinity, and for m = 4 also 2 and -2.
+template <int kOutputs>
+struct WinogradTransforms;
+
+template <>
+struct WinogradTransforms<2> {
+  static HWY_INLINE void data(const V (&d)[4], V (&to)[4]) {
+    to[0] = hn::Sub(d[0], d[2]);
+    to[1] = hn::Add(d[1], d[2]);
+    to[2] = hn::Sub(d[2], d[1]);
+    to[3] = hn::Sub(d[1], d[3]);
+  }
+  static HWY_INLINE void weights(const V (&g)[3], V (&to)[4]) {
+    const V half = hn::Set(D(), 0.5f);
+    const V even = hn::Mul(half, hn::Add(g[0], g[2])), odd = hn::Mul(half, g[1]);
+    to[0] = g[0];
+    to[1] = hn::Add(even, odd);
+    to[2] = hn::Sub(even, odd);
+    to[3] = g[2];
+  }
+  static HWY_INLINE void outputs(const V (&m)[4], V (&to)[2]) {
+    to[0] = hn::Add(hn::Add(m[0], m[1]), m[2]);
+    to[1] = hn::Sub(hn::Sub(m[1], m[2]), m[3]);
+  }
+};
+
+template <>
+struct WinogradTransforms<4> {
+  static HWY_INLINE void data(const V (&d)[6], V (&to)[6]) {
+    const V two = hn::Set(D(), 2.0f), four = hn::Set(D(), 4.0f), five = hn::Set(D(), 5.0f);
+    const V even = hn::NegMulAdd(four, d[2], d[4]), odd = hn::NegMulAdd(four, d[1], d[3]);
+    const V even_2 = hn::Sub(d[4], d[2]), odd_2 = hn::Mul(two, hn::Sub(d[3], d[1]));
+    to[0] = hn::MulAdd(four, d[0], hn::NegMulAdd(five, d[2], d[4]));
+    to[1] = hn::Add(even, odd);
+    to[2] = hn::Sub(even, odd);
+    to[3] = hn::Add(even_2, odd_2);
+    to[4] = hn::Sub(even_2, odd_2);
+    to[5] = hn::MulAdd(four, d[1], hn::NegMulAdd(five, d[3], d[5]));
+  }
+  static HWY_INLINE void weights(const V (&g)[3], V (&to)[6]) {
+    const V sixth = hn::Set(D(), 1.0f / 6), twelfth = hn::Set(D(), 1.0f / 12),
+            quarter = hn::Set(D(), 0.25f);
+    const V even = hn::Mul(sixth, hn::Add(g[0], g[2])), odd = hn::Mul(sixth, g[1]);
+    const V even_2 = hn::Mul(sixth, hn::MulAdd(quarter, g[0], g[2])),
+            odd_2 = hn::Mul(twelfth, g[1]);
+    to[0] = hn::Mul(quarter, g[0]);
+    to[1] = hn::Neg(hn::Add(even, odd));
+    to[2] = hn::Sub(odd, even);
+    to[3] = hn::Add(even_2, odd_2);
+    to[4] = hn::Sub(even_2, odd_2);
+    to[5] = g[2];
+  }
+  static HWY_INLINE void outputs(const V (&m)[6], V (&to)[4]) {
+    const V two = hn::Set(D(), 2.0f), four = hn::Set(D(), 4.0f), eight = hn::Set(D(), 8.0f);
+    const V even = hn::Add(m[1], m[2]), odd = hn::Sub(m[1], m[2]);
+    const V even_2 = hn::Add(m[3], m[4]), odd_2 = hn::Sub(m[3], m[4]);
+    to[0] = hn::Add(hn::Add(m[0], even), even_2);
+    to[1] = hn::MulAdd(two, odd_2, odd);
+    to[2] = hn::MulAdd(four, even_2, even);
+    to[3] = hn::Add(hn::MulAdd(eight, odd_2, odd), m[5]);
+  }
+};
+
+// A tile of data: from (m + 2) x (m + 2) pixels to as many points.
+template <int kOutputs>
+HWY_INLINE void winograd_data(const float* src, int64_t row, int64_t pixel, float* to,
+                              int64_t point) {
+  constexpr int n = kOutputs + 2;
+  const D d;
+  V columns[n][n];
+  PRONGHORN_UNROLL
+  for (int j = 0; j < n; ++j) {
+    V in[n], out[n];
+    PRONGHORN_UNROLL
+    for (int i = 0; i < n; ++i) in[i] = hn::LoadU(d, src + i * row + j * pixel);
+    WinogradTransforms<kOutputs>::data(in, out);
+    PRONGHORN_UNROLL
+    for (int i = 0; i < n; ++i) columns[i][j] = out[i];
+  }
+  PRONGHORN_UNROLL
+  for (int i = 0; i < n; ++i) {
+    V out[n];
+    WinogradTransforms<kOutputs>::data(columns[i], out);
+    PRONGHORN_UNROLL
+    for (int j = 0; j < n; ++j) hn::StoreU(out[j], d, to + (i * n + j) * point);
+  }
+}
+
+// The weights of a vector of output channels: from taps `tap` apart to points `point` apart.
+template <int kOutputs>
+HWY_INLINE void winograd_weights(const float* weights, int64_t tap, float* to, int64_t point) {
+  constexpr int n = kOutputs + 2;
+  const D d;
+  V columns[n][3];
+  PRONGHORN_UNROLL
+  for (int j = 0; j < 3; ++j) {
+    V in[3], out[n];
+    PRONGHORN_UNROLL
+    for (int i = 0; i < 3; ++i) in[i] = hn::LoadU(d, weights + (i * 3 + j) * tap);
+    WinogradTransforms<kOutputs>::weights(in, out);
+    PRONGHORN_UNROLL
+    for (int i = 0; i < n; ++i) columns[i][j] = out[i];
+  }
+  PRONGHORN_UNROLL
+  for (int i = 0; i < n; ++i) {
+    V out[n];
+    WinogradTransforms<kOutputs>::weights(columns[i], out);
+    PRONGHORN_UNROLL
+    for (int j = 0; j < n; ++j) hn::StoreU(out[j], d, to + (i * n + j) * point);
+  }
+}
+
+// A tile of outputs from its products, those of two points `point` apart. `bias` is added to all:
+// the point (1, 1) goes into every output with the factor one.
+template <int kOutputs>
+HWY_INLINE void winograd_outputs(const float* products, int64_t point, V bias,
+                                 V (&to)[kOutputs][kOutputs]) {
+  constexpr int n = kOutputs + 2;
+  const D d;
+  V columns[kOutputs][n];
+  PRONGHORN_UNROLL
+  for (int j = 0; j < n; ++j) {
+    V in[n], out[kOutputs];
+    PRONGHORN_UNROLL
+    for (int i = 0; i < n; ++i) in[i] = hn::Load(d, products + (i * n + j) * point);
+    if (j == 1) in[1] = hn::Add(in[1], bias);
+    WinogradTransforms<kOutputs>::outputs(in, out);
+    PRONGHORN_UNROLL
+    for (int i = 0; i < kOutputs; ++i) columns[i][j] = out[i];
+  }
+  PRONGHORN_UNROLL
+  for (int i = 0; i < kOutputs; ++i) WinogradTransforms<kOutputs>::outputs(columns[i], to[i]);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace pronghorn::kernels::simd
+HWY_AFTER_NAMESPACE();
+
+#endif  // PRONGHORN_KERNELS_SIMD_WINOGRAD_TRANSFORMS_INL_H_
