@@ -53,6 +53,13 @@ Model deep_narrow_mlp() {
   return model;
 }
 
+Model wide_mlp() {
+  Sequential model({784});
+  for (int i = 0; i < 4; ++i) model.add(Dense(1024, {.activation = "relu"}));
+  model.add(Dense(10, {.activation = "softmax"}));
+  return model;
+}
+
 std::vector<NamedModel> zoo_and_others() {
   std::vector<NamedModel> models;
   for (const ZooEntry& entry : zoo()) models.push_back({entry.name, load_model(entry.name)});

@@ -19,5 +19,7 @@ std::vector<NamedModel> zoo_and_others();
 Model vgg_like();
 Model resnet20();
 Model deep_narrow_mlp();
+// Four layers of 1024 on 784 pixels. No part of zoo_and_others(): bench/peers/ trains it.
+Model wide_mlp();
 
 }  // namespace pronghorn::bench
