@@ -21,7 +21,7 @@ class PeerWorkerTest : public testing::Test {
   void write_samples(const Shape& input_shape) {
     Array x{input_shape.with_batch(kSamples), {}};
     for (int64_t i = 0; i < x.shape.elements(); ++i)
-      x.values.push_back(static_cast<float>(i % 7) / 8);
+      x.values.push_back(static_cast<float>(i % 11) / 16);
     Array y{{kSamples}, {}};
     for (int64_t i = 0; i < kSamples; ++i) y.values.push_back(static_cast<float>(i % 3));
     save_npy(directory_ / "x.npy", x);
@@ -53,7 +53,7 @@ TEST_F(PeerWorkerTest, ModelsHaveTheParametersThatTheOtherSidesHave) {
   EXPECT_EQ(prepare("mlp-4x1024", "training"), "ready 3962890");
   write_samples({32, 32, 3});
   EXPECT_EQ(prepare("vgg-like", "training"), "ready 550570");
-  EXPECT_EQ(prepare("resnet-20", "training"), "ready 275572");
+  EXPECT_EQ(prepare("resnet-20", "training"), "ready 274042");
 }
 
 // The numbers are those of workload.py's kernels in NumPy. Were they drawn otherwise here, no other
@@ -64,7 +64,7 @@ TEST_F(PeerWorkerTest, PredictsFromTheCommonWeights) {
   const std::vector<double> outputs = numbers("outputs", "outputs");
   ASSERT_EQ(outputs.size(), 20u);
   EXPECT_THAT(std::vector<double>(outputs.begin(), outputs.begin() + 3),
-              testing::Pointwise(testing::DoubleNear(1e-6), {0.0542765, 0.1144009, 0.1596947}));
+              testing::Pointwise(testing::DoubleNear(1e-6), {0.0514290, 0.1652362, 0.1341705}));
 }
 
 TEST_F(PeerWorkerTest, Learns) {
