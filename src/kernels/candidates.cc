@@ -39,7 +39,7 @@ const Table& table() {
         &onednn::conv2d_backward_weights_winograd(), &onednn::conv2d_backward_weights_direct(),
         &reference::conv2d_backward_weights()}},
 
-      {&graph::matmul_kind(), {&onednn::matmul(), &reference::matmul()}},
+      {&graph::matmul_kind(), {&simd::matmul(), &onednn::matmul(), &reference::matmul()}},
 
       {&graph::max_pool2d_kind(),
        {&onednn::max_pool2d(), &simd::max_pool2d(), &reference::max_pool2d()}},

@@ -56,11 +56,9 @@ int for_each_kernel(const std::vector<std::string>& files, Check check) {
 }
 
 TEST_P(SimdTargets, AllKernelsStayWithinTheErrorOfTheirArithmetic) {
-  std::vector<std::string> files = case_files();
-  // It has no vectorized kernels of our own, and takes the most time.
-  std::erase(files, "matmul");
-  const int checked = for_each_kernel(files, [](const FilledGraph& filled, const graph::Op& op,
-                                                const kernels::Implementation& candidate) {
+  const int checked = for_each_kernel(case_files(), [](const FilledGraph& filled,
+                                                       const graph::Op& op,
+                                                       const kernels::Implementation& candidate) {
     expect_within_bounds(filled, op, run_op_in_double(filled, op), run_op(filled, op, candidate),
                          candidate.name().find("winograd") != std::string_view::npos);
   });

@@ -31,6 +31,9 @@ const Implementation& conv2d_backward_weights_few_channels();
 // Convolutions of 3x3 kernels with stride 1, of whole vectors of channels; any layout.
 const Implementation& conv2d_winograd();
 
+// Products of which one matrix may be transposed.
+const Implementation& matmul();
+
 const Implementation& softmax();
 const Implementation& softmax_backward();
 
