@@ -51,17 +51,16 @@ class Graphs {
   std::vector<Graph> graphs_;
 };
 
-ValueId input(Builder& builder, const Shape& shape) {
-  return builder.add_value("x" + std::to_string(builder.graph().values.size()), shape,
-                           ValueRole::kInput);
+ValueId input(Builder& builder, const Shape& shape, ValueRole role = ValueRole::kInput) {
+  return builder.add_value("x" + std::to_string(builder.graph().values.size()), shape, role);
 }
 
 // Appends the gradient ops of the graph's last op.
-void add_gradient(Builder& builder, std::vector<bool> wanted) {
+void add_gradient(Builder& builder, std::vector<bool> wanted, ValueRole role = ValueRole::kInput) {
   const graph::Op op = builder.graph().ops.back();
   wanted.resize(op.inputs.size());
   std::vector<ValueId> diff_outputs(op.outputs.size(), graph::kNoValue);
-  diff_outputs[0] = input(builder, builder.graph().output(op, 0).shape);
+  diff_outputs[0] = input(builder, builder.graph().output(op, 0).shape, role);
   op.kind->gradient(builder, op, diff_outputs, wanted);
 }
 
@@ -153,12 +152,14 @@ void add_products(Graphs& graphs) {
   for (const Layer& layer : kLayers)
     for (const int64_t batch : {1, 8, 32, 128, 512}) {
       if (batch == 512 && layer.inputs * layer.units > 300'000) continue;
-      graphs.add(batch, [&](Builder& builder) {
-        const ValueId src = input(builder, {batch, layer.inputs});
-        const ValueId weights = input(builder, {layer.inputs, layer.units});
-        graph::matmul(builder, src, weights);
-        add_gradient(builder, {true, true});
-      });
+      // Of inputs a kernel may hope that many are zero; of what stands for an op's output, not.
+      for (const ValueRole role : {ValueRole::kInput, ValueRole::kState})
+        graphs.add(batch, [&](Builder& builder) {
+          const ValueId src = input(builder, {batch, layer.inputs}, role);
+          const ValueId weights = input(builder, {layer.inputs, layer.units});
+          graph::matmul(builder, src, weights);
+          add_gradient(builder, {true, true}, role);
+        });
     }
 }
 

@@ -8,6 +8,8 @@
 #include "graph/ops/matmul.h"
 #include "graph/ops/optimizer_update.h"
 #include "graph/ops/pool2d.h"
+#include "kernels/simd/matmul_panels.h"
+#include "kernels/simd/simd.h"
 #include "platform/batch_slices.h"
 
 namespace pronghorn::cost {
@@ -54,6 +56,9 @@ KernelPoint kernel_point(const kernels::KernelCase& kernel_case,
     if (op.kind == &graph::matmul_kind()) {
       const graph::MatmulGeometry g = graph::matmul_geometry(graph, op);
       point.kernel += g.transpose_a ? " tn" : g.transpose_b ? " nt" : " nn";
+      if (&implementation == &kernels::simd::matmul() &&
+          kernels::simd::may_hold_zeros(graph, op.inputs[0]))
+        point.kernel += " zeros";
       point.features = {log_of(g.m), log_of(g.n), log_of(g.k)};
     } else {
       if (op.attributes.has("bias")) point.kernel += " bias";
