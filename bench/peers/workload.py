@@ -165,8 +165,9 @@ def _idx(path: pathlib.Path, header: int) -> np.ndarray:
 def make_data(kind: str, input_shape: tuple, batch: int, root: pathlib.Path) -> tuple:
     """x and class numbers y, BATCHES batches.
 
-    "digits": the first of MNIST's digits. "random": no pixel is background, none like another; an
-    image is noise and a share of its class's pattern, so that there is something to learn.
+    "digits": the first of MNIST's digits. "random": half noise, so that no pixel is background and
+    none is like another, half a pattern of the image's class in tiles of 4x4 pixels, so that there
+    is something to learn.
     """
     samples = BATCHES * batch
     if kind == "digits":
@@ -175,8 +176,10 @@ def make_data(kind: str, input_shape: tuple, batch: int, root: pathlib.Path) -> 
         y = _idx(folder / "train-labels-idx1-ubyte.gz", 8)[:samples]
     else:
         random = np.random.default_rng(1)
-        pixels = math.prod(input_shape)
+        height, width, channels = input_shape if len(input_shape) == 3 else (28, 28, 1)
         y = random.integers(0, CLASSES, samples)
-        patterns = random.random((CLASSES, pixels), np.float32)
-        x = 0.7 * random.random((samples, pixels), np.float32) + 0.3 * patterns[y]
+        tiles = random.random((CLASSES, height // 4, width // 4, channels), np.float32)
+        patterns = tiles.repeat(4, axis=1).repeat(4, axis=2)
+        noise = random.random((samples, height, width, channels), np.float32)
+        x = 0.5 * noise + 0.5 * patterns[y]
     return x.astype(np.float32).reshape(-1, *input_shape), y.astype(np.float32)
