@@ -8,6 +8,7 @@
 #include "compiler/fusion.h"
 #include "compiler/layout.h"
 #include "compiler/memory_planner.h"
+#include "compiler/pooling_fusion.h"
 #include "graph/op_kind.h"
 #include "pronghorn/error.h"
 
@@ -25,7 +26,7 @@ struct Pass {
 };
 
 // What happens to a step between its gradients and its kernels. (The fusion of softmax and
-// crossentropy comes before the gradients: training_step.cc.)
+// crossentropy, and of activations and max-pooling, comes before the gradients: training_step.cc.)
 constexpr Pass kPasses[] = {
     // Gradients that nobody asked for go.
     {"remove_unused_ops", [](Graph& graph, const CompileOptions&) { remove_unused_ops(graph); }},
@@ -35,6 +36,11 @@ constexpr Pass kPasses[] = {
     // The gradient of a dropout behind a Flatten can join the product before it.
     {"move_views_behind_elementwise",
      [](Graph& graph, const CompileOptions&) { move_views_behind_elementwise(graph); }},
+    // What a convolution computes only to be max-pooled is never written.
+    {"fuse_max_pooling",
+     [](Graph& graph, const CompileOptions& options) {
+       fuse_max_pooling(graph, options.threads, options.family);
+     }},
     // Bias, activation, dropout and their gradients are applied to what a convolution or product
     // computes before it is written; chains of elementwise ops become one.
     {"fuse_epilogues",

@@ -34,6 +34,7 @@ bool is_softmax_loss(const Op& op) {
 bool takes_epilogue(const Op& op) {
   return op.kind == &graph::conv2d_kind() || op.kind == &graph::conv2d_backward_data_kind() ||
          op.kind == &graph::matmul_kind() || op.kind == &graph::elementwise_kind() ||
+         op.kind == &graph::conv2d_max_pool2d_kind() || op.kind == &graph::max_pool2d_kind() ||
          op.kind == &graph::max_pool2d_backward_kind() ||
          op.kind == &graph::average_pool2d_backward_kind();
 }

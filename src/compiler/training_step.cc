@@ -4,6 +4,7 @@
 
 #include "compiler/autodiff.h"
 #include "compiler/fusion.h"
+#include "compiler/pooling_fusion.h"
 #include "graph/builder.h"
 #include "graph/ops/optimizer_update.h"
 #include "graph/ops/sum_rows.h"
@@ -70,6 +71,7 @@ StepGraph training_step(model::Model& model, const LossConfig& loss, OptimizerSt
   add_loss(builder, loss, step);
   // Before gradients are taken, so that they are those of the joint form.
   fuse_softmax_cross_entropy(step.graph);
+  move_activations_behind_max_pooling(step.graph);
 
   std::vector<ValueId> trainable;
   for (const auto& bound : lowered.weights)
@@ -100,6 +102,7 @@ StepGraph evaluation_step(model::Model& model, const LossConfig& loss, int64_t b
   lower(model, builder, batch, /*training=*/false, step);
   add_loss(builder, loss, step);
   fuse_softmax_cross_entropy(step.graph);
+  move_activations_behind_max_pooling(step.graph);
   step.graph.verify();
   return step;
 }
@@ -108,6 +111,7 @@ StepGraph inference_step(model::Model& model, int64_t batch) {
   StepGraph step;
   graph::Builder builder(step.graph);
   lower(model, builder, batch, /*training=*/false, step);
+  move_activations_behind_max_pooling(step.graph);
   step.graph.verify();
   return step;
 }

@@ -108,7 +108,7 @@ void add_convolution(Graphs& graphs, const ConvolutionShape& shape, int64_t batc
   });
 }
 
-// Gradients of a convolution that is max-pooled, for kernels that skip the zeros in them.
+// A convolution that is max-pooled, and its gradients for kernels that skip the zeros in them.
 void add_pooled_convolution(Graphs& graphs, const ConvolutionShape& shape, int64_t batch) {
   graphs.add(batch, [&](Builder& builder) {
     const auto padding = graph::same_padding(shape.size, shape.kernel, 1, 1);
@@ -120,10 +120,13 @@ void add_pooled_convolution(Graphs& graphs, const ConvolutionShape& shape, int64
     const ValueId dst = graph::conv2d(builder, src, weights, window);
     const graph::Op convolution = builder.graph().ops.back();
     graph::max_pool2d(builder, dst, {});
+    const graph::Op pooling = builder.graph().ops.back();
     add_gradient(builder, {true});
     const ValueId diff_dst = builder.graph().ops.back().outputs[0];
     convolution.kind->gradient(builder, convolution, std::vector{diff_dst}, {true, true});
     add_bias_gradient(builder);
+    const graph::Op joined = graph::with_max_pooling(convolution, pooling).value();
+    builder.add_op(*joined.kind, joined.inputs, joined.attributes);
   });
 }
 

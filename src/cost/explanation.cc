@@ -80,7 +80,9 @@ class LayerRows {
   // The forward products of a layer say how often its kernel's weights are used.
   void add_uses(const Graph& graph, const Op& op) {
     if (op.phase != graph::Phase::kForward) return;
-    if (op.kind != &graph::conv2d_kind() && op.kind != &graph::matmul_kind()) return;
+    if (op.kind != &graph::conv2d_kind() && op.kind != &graph::conv2d_max_pool2d_kind() &&
+        op.kind != &graph::matmul_kind())
+      return;
     const auto weights = static_cast<double>(graph.input(op, 1).shape.elements());
     const graph::Cost cost = graph::cost(graph, op);
     row_of(op.layer).uses_per_weight +=

@@ -25,7 +25,8 @@ double log_of_bytes(double bytes) { return std::clamp(std::log2(std::max(1.0, by
 
 bool is_convolution(const graph::OpKind& kind) {
   return &kind == &graph::conv2d_kind() || &kind == &graph::conv2d_backward_data_kind() ||
-         &kind == &graph::conv2d_backward_weights_kind();
+         &kind == &graph::conv2d_backward_weights_kind() ||
+         &kind == &graph::conv2d_max_pool2d_kind();
 }
 
 bool is_pooling(const graph::OpKind& kind) {

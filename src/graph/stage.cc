@@ -57,6 +57,24 @@ bool keeps_zero(StageFunction function) {
   }
 }
 
+bool keeps_order(const Stage& stage) {
+  switch (stage.function) {
+    case StageFunction::kBiasAdd:
+    case StageFunction::kAdd:
+    case StageFunction::kRelu:
+    case StageFunction::kSigmoid:
+    case StageFunction::kTanh:
+    case StageFunction::kSoftplus:
+      return true;
+    case StageFunction::kLeakyRelu:
+    case StageFunction::kElu:
+    case StageFunction::kScale:
+      return stage.alpha >= 0;
+    default:
+      return false;
+  }
+}
+
 std::optional<Stage> activation_stage(std::string_view name) {
   // Alpha: Keras 3's defaults of leaky_relu(negative_slope) and elu(alpha).
   constexpr std::array<std::pair<std::string_view, Stage>, 9> kActivations = {{

@@ -78,6 +78,10 @@ const StageTraits& stage_traits(StageFunction function);
 // Whether f(0, o) = 0 for every o: what was sparse before the stage is so after it.
 bool keeps_zero(StageFunction function);
 
+// Whether f(x, o) never falls as x grows, for any one o: the largest of several x is then the one
+// with the largest f(x, o).
+bool keeps_order(const Stage& stage);
+
 // The activation called `name` in Keras ("relu", "leaky_relu", "sigmoid", "tanh", "gelu", "silu",
 // "swish", "elu", "softplus"), with Keras's default for alpha; none for another name. "linear" has
 // no stage and softmax is no elementwise function: both are the caller's.

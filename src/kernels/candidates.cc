@@ -38,6 +38,8 @@ const Table& table() {
        {&simd::conv2d_backward_weights_few_channels(), &simd::conv2d_backward_weights_sparse(),
         &onednn::conv2d_backward_weights_winograd(), &onednn::conv2d_backward_weights_direct(),
         &reference::conv2d_backward_weights()}},
+      {&graph::conv2d_max_pool2d_kind(),
+       {&simd::conv2d_max_pool2d_winograd(), &reference::conv2d_max_pool2d()}},
 
       {&graph::matmul_kind(), {&simd::matmul(), &onednn::matmul(), &reference::matmul()}},
 

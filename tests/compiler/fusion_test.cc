@@ -84,6 +84,7 @@ update:
 --- remove_unused_ops: no change
 --- fuse_bias_gradients: no change
 --- move_views_behind_elementwise: no change
+--- fuse_max_pooling: no change
 --- fuse_epilogues
 forward:
   %5 (8, 3) = matmul(x, dense/kernel) transpose_a=0, transpose_b=0 | bias_add(dense/bias) relu
@@ -120,9 +121,9 @@ forward:
   %4 (8, 4, 4, 2) = elementwise(%2) | bias_add(conv2d/bias)
   %5 (8, 4, 4, 2) = elementwise(%4) | relu
   %7 (8, 2, 2, 3) = conv2d(%5, conv2d_1/kernel) strides=[1, 1], dilation=[1, 1], padding=[0, 0, 0, 0]
-  %9 (8, 2, 2, 3) = elementwise(%7) | bias_add(conv2d_1/bias)
-  %10 (8, 2, 2, 3) = elementwise(%9) | relu
-  %11 (8, 1, 1, 3), %12 (8, 1, 1, 3) = max_pool2d(%10) pool=[2, 2], strides=[2, 2], padding=[0, 0, 0, 0]
+  %9 (8, 1, 1, 3), %12 (8, 1, 1, 3) = max_pool2d(%7) pool=[2, 2], strides=[2, 2], padding=[0, 0, 0, 0]
+  %10 (8, 1, 1, 3) = elementwise(%9) | bias_add(conv2d_1/bias)
+  %11 (8, 1, 1, 3) = elementwise(%10) | relu
   %13 (8, 1, 1, 3) = elementwise(%11) | dropout(0.25)
   %14 (8, 3) = reshape(%13) shape=[8, 3]
   %17 (8, 2) = matmul(%14, dense/kernel) transpose_a=0, transpose_b=0
@@ -136,11 +137,11 @@ backward:
   %26 (8, 3) = matmul(%23, dense/kernel) transpose_a=0, transpose_b=1
   %27 (8, 1, 1, 3) = reshape(%26) shape=[8, 1, 1, 3]
   %28 (8, 1, 1, 3) = elementwise(%27) | dropout(0.25)
-  %29 (8, 2, 2, 3) = max_pool2d_backward(%28, %12) pool=[2, 2], strides=[2, 2], padding=[0, 0, 0, 0], src_shape=[8, 2, 2, 3]
-  %30 (8, 2, 2, 3) = elementwise(%29) | relu_backward(%10)
-  %31 (3,) = sum_rows(%30)
-  %32 (3, 3, 2, 3) = conv2d_backward_weights(%5, %30) strides=[1, 1], dilation=[1, 1], padding=[0, 0, 0, 0], weights_shape=[3, 3, 2, 3]
-  %33 (8, 4, 4, 2) = conv2d_backward_data(%30, conv2d_1/kernel) strides=[1, 1], dilation=[1, 1], padding=[0, 0, 0, 0], src_shape=[8, 4, 4, 2]
+  %29 (8, 1, 1, 3) = elementwise(%28) | relu_backward(%11)
+  %30 (3,) = sum_rows(%29)
+  %31 (8, 2, 2, 3) = max_pool2d_backward(%29, %12) pool=[2, 2], strides=[2, 2], padding=[0, 0, 0, 0], src_shape=[8, 2, 2, 3]
+  %32 (3, 3, 2, 3) = conv2d_backward_weights(%5, %31) strides=[1, 1], dilation=[1, 1], padding=[0, 0, 0, 0], weights_shape=[3, 3, 2, 3]
+  %33 (8, 4, 4, 2) = conv2d_backward_data(%31, conv2d_1/kernel) strides=[1, 1], dilation=[1, 1], padding=[0, 0, 0, 0], src_shape=[8, 4, 4, 2]
   %34 (8, 4, 4, 2) = elementwise(%33) | relu_backward(%5)
   %35 (2,) = sum_rows(%34)
   %36 (3, 3, 1, 2) = conv2d_backward_weights(x, %34) strides=[1, 1], dilation=[1, 1], padding=[0, 0, 0, 0], weights_shape=[3, 3, 1, 2]
@@ -148,7 +149,7 @@ update:
   %37 (3, 3, 1, 2) = optimizer_update(conv2d/kernel, %36) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
   %38 (2,) = optimizer_update(conv2d/bias, %35) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
   %39 (3, 3, 2, 3) = optimizer_update(conv2d_1/kernel, %32) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
-  %40 (3,) = optimizer_update(conv2d_1/bias, %31) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
+  %40 (3,) = optimizer_update(conv2d_1/bias, %30) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
   %41 (3, 2) = optimizer_update(dense/kernel, %25) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
   %42 (2,) = optimizer_update(dense/bias, %24) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
 --- remove_unused_ops: no change
@@ -158,9 +159,9 @@ forward:
   %4 (8, 4, 4, 2) = elementwise(%2) | bias_add(conv2d/bias)
   %5 (8, 4, 4, 2) = elementwise(%4) | relu
   %7 (8, 2, 2, 3) = conv2d(%5, conv2d_1/kernel) strides=[1, 1], dilation=[1, 1], padding=[0, 0, 0, 0]
-  %9 (8, 2, 2, 3) = elementwise(%7) | bias_add(conv2d_1/bias)
-  %10 (8, 2, 2, 3) = elementwise(%9) | relu
-  %11 (8, 1, 1, 3), %12 (8, 1, 1, 3) = max_pool2d(%10) pool=[2, 2], strides=[2, 2], padding=[0, 0, 0, 0]
+  %9 (8, 1, 1, 3), %12 (8, 1, 1, 3) = max_pool2d(%7) pool=[2, 2], strides=[2, 2], padding=[0, 0, 0, 0]
+  %10 (8, 1, 1, 3) = elementwise(%9) | bias_add(conv2d_1/bias)
+  %11 (8, 1, 1, 3) = elementwise(%10) | relu
   %13 (8, 1, 1, 3) = elementwise(%11) | dropout(0.25)
   %14 (8, 3) = reshape(%13) shape=[8, 3]
   %17 (8, 2) = matmul(%14, dense/kernel) transpose_a=0, transpose_b=0
@@ -174,17 +175,18 @@ backward:
   %26 (8, 3) = matmul(%23, dense/kernel) transpose_a=0, transpose_b=1
   %27 (8, 1, 1, 3) = reshape(%26) shape=[8, 1, 1, 3]
   %28 (8, 1, 1, 3) = elementwise(%27) | dropout(0.25)
-  %29 (8, 2, 2, 3) = max_pool2d_backward(%28, %12) pool=[2, 2], strides=[2, 2], padding=[0, 0, 0, 0], src_shape=[8, 2, 2, 3]
-  %30 (8, 2, 2, 3) = elementwise(%29) | relu_backward(%10)
-  %32 (3, 3, 2, 3), %31 (3,) = conv2d_backward_weights(%5, %30) strides=[1, 1], dilation=[1, 1], padding=[0, 0, 0, 0], weights_shape=[3, 3, 2, 3], bias=1
-  %33 (8, 4, 4, 2) = conv2d_backward_data(%30, conv2d_1/kernel) strides=[1, 1], dilation=[1, 1], padding=[0, 0, 0, 0], src_shape=[8, 4, 4, 2]
+  %29 (8, 1, 1, 3) = elementwise(%28) | relu_backward(%11)
+  %30 (3,) = sum_rows(%29)
+  %31 (8, 2, 2, 3) = max_pool2d_backward(%29, %12) pool=[2, 2], strides=[2, 2], padding=[0, 0, 0, 0], src_shape=[8, 2, 2, 3]
+  %32 (3, 3, 2, 3) = conv2d_backward_weights(%5, %31) strides=[1, 1], dilation=[1, 1], padding=[0, 0, 0, 0], weights_shape=[3, 3, 2, 3]
+  %33 (8, 4, 4, 2) = conv2d_backward_data(%31, conv2d_1/kernel) strides=[1, 1], dilation=[1, 1], padding=[0, 0, 0, 0], src_shape=[8, 4, 4, 2]
   %34 (8, 4, 4, 2) = elementwise(%33) | relu_backward(%5)
   %36 (3, 3, 1, 2), %35 (2,) = conv2d_backward_weights(x, %34) strides=[1, 1], dilation=[1, 1], padding=[0, 0, 0, 0], weights_shape=[3, 3, 1, 2], bias=1
 update:
   %37 (3, 3, 1, 2) = optimizer_update(conv2d/kernel, %36) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
   %38 (2,) = optimizer_update(conv2d/bias, %35) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
   %39 (3, 3, 2, 3) = optimizer_update(conv2d_1/kernel, %32) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
-  %40 (3,) = optimizer_update(conv2d_1/bias, %31) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
+  %40 (3,) = optimizer_update(conv2d_1/bias, %30) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
   %41 (3, 2) = optimizer_update(dense/kernel, %25) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
   %42 (2,) = optimizer_update(dense/bias, %24) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
 --- move_views_behind_elementwise
@@ -193,9 +195,9 @@ forward:
   %4 (8, 4, 4, 2) = elementwise(%2) | bias_add(conv2d/bias)
   %5 (8, 4, 4, 2) = elementwise(%4) | relu
   %7 (8, 2, 2, 3) = conv2d(%5, conv2d_1/kernel) strides=[1, 1], dilation=[1, 1], padding=[0, 0, 0, 0]
-  %9 (8, 2, 2, 3) = elementwise(%7) | bias_add(conv2d_1/bias)
-  %10 (8, 2, 2, 3) = elementwise(%9) | relu
-  %11 (8, 1, 1, 3), %12 (8, 1, 1, 3) = max_pool2d(%10) pool=[2, 2], strides=[2, 2], padding=[0, 0, 0, 0]
+  %9 (8, 1, 1, 3), %12 (8, 1, 1, 3) = max_pool2d(%7) pool=[2, 2], strides=[2, 2], padding=[0, 0, 0, 0]
+  %10 (8, 1, 1, 3) = elementwise(%9) | bias_add(conv2d_1/bias)
+  %11 (8, 1, 1, 3) = elementwise(%10) | relu
   %13 (8, 1, 1, 3) = elementwise(%11) | dropout(0.25)
   %14 (8, 3) = reshape(%13) shape=[8, 3]
   %17 (8, 2) = matmul(%14, dense/kernel) transpose_a=0, transpose_b=0
@@ -209,24 +211,26 @@ backward:
   %26 (8, 3) = matmul(%23, dense/kernel) transpose_a=0, transpose_b=1
   %27 (8, 3) = elementwise(%26) | dropout(0.25)
   %28 (8, 1, 1, 3) = reshape(%27) shape=[8, 1, 1, 3]
-  %29 (8, 2, 2, 3) = max_pool2d_backward(%28, %12) pool=[2, 2], strides=[2, 2], padding=[0, 0, 0, 0], src_shape=[8, 2, 2, 3]
-  %30 (8, 2, 2, 3) = elementwise(%29) | relu_backward(%10)
-  %32 (3, 3, 2, 3), %31 (3,) = conv2d_backward_weights(%5, %30) strides=[1, 1], dilation=[1, 1], padding=[0, 0, 0, 0], weights_shape=[3, 3, 2, 3], bias=1
-  %33 (8, 4, 4, 2) = conv2d_backward_data(%30, conv2d_1/kernel) strides=[1, 1], dilation=[1, 1], padding=[0, 0, 0, 0], src_shape=[8, 4, 4, 2]
+  %29 (8, 1, 1, 3) = elementwise(%28) | relu_backward(%11)
+  %30 (3,) = sum_rows(%29)
+  %31 (8, 2, 2, 3) = max_pool2d_backward(%29, %12) pool=[2, 2], strides=[2, 2], padding=[0, 0, 0, 0], src_shape=[8, 2, 2, 3]
+  %32 (3, 3, 2, 3) = conv2d_backward_weights(%5, %31) strides=[1, 1], dilation=[1, 1], padding=[0, 0, 0, 0], weights_shape=[3, 3, 2, 3]
+  %33 (8, 4, 4, 2) = conv2d_backward_data(%31, conv2d_1/kernel) strides=[1, 1], dilation=[1, 1], padding=[0, 0, 0, 0], src_shape=[8, 4, 4, 2]
   %34 (8, 4, 4, 2) = elementwise(%33) | relu_backward(%5)
   %36 (3, 3, 1, 2), %35 (2,) = conv2d_backward_weights(x, %34) strides=[1, 1], dilation=[1, 1], padding=[0, 0, 0, 0], weights_shape=[3, 3, 1, 2], bias=1
 update:
   %37 (3, 3, 1, 2) = optimizer_update(conv2d/kernel, %36) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
   %38 (2,) = optimizer_update(conv2d/bias, %35) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
   %39 (3, 3, 2, 3) = optimizer_update(conv2d_1/kernel, %32) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
-  %40 (3,) = optimizer_update(conv2d_1/bias, %31) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
+  %40 (3,) = optimizer_update(conv2d_1/bias, %30) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
   %41 (3, 2) = optimizer_update(dense/kernel, %25) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
   %42 (2,) = optimizer_update(dense/bias, %24) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
+--- fuse_max_pooling: no change
 --- fuse_epilogues
 forward:
   %5 (8, 4, 4, 2) = conv2d(x, conv2d/kernel) strides=[1, 1], dilation=[1, 1], padding=[0, 0, 0, 0] | bias_add(conv2d/bias) relu
-  %10 (8, 2, 2, 3) = conv2d(%5, conv2d_1/kernel) strides=[1, 1], dilation=[1, 1], padding=[0, 0, 0, 0] | bias_add(conv2d_1/bias) relu
-  %11 (8, 1, 1, 3), %12 (8, 1, 1, 3) = max_pool2d(%10) pool=[2, 2], strides=[2, 2], padding=[0, 0, 0, 0]
+  %7 (8, 2, 2, 3) = conv2d(%5, conv2d_1/kernel) strides=[1, 1], dilation=[1, 1], padding=[0, 0, 0, 0]
+  %11 (8, 1, 1, 3), %12 (8, 1, 1, 3) = max_pool2d(%7) pool=[2, 2], strides=[2, 2], padding=[0, 0, 0, 0] | bias_add(conv2d_1/bias) relu
   %13 (8, 1, 1, 3) = elementwise(%11) | dropout(0.25)
   %14 (8, 3) = reshape(%13) shape=[8, 3]
   %18 (8, 2) = matmul(%14, dense/kernel) transpose_a=0, transpose_b=0 | bias_add(dense/bias)
@@ -238,15 +242,17 @@ backward:
   %25 (3, 2) = matmul(%14, %23) transpose_a=1, transpose_b=0
   %27 (8, 3) = matmul(%23, dense/kernel) transpose_a=0, transpose_b=1 | dropout(0.25)
   %28 (8, 1, 1, 3) = reshape(%27) shape=[8, 1, 1, 3]
-  %30 (8, 2, 2, 3) = max_pool2d_backward(%28, %12) pool=[2, 2], strides=[2, 2], padding=[0, 0, 0, 0], src_shape=[8, 2, 2, 3] | relu_backward(%10)
-  %32 (3, 3, 2, 3), %31 (3,) = conv2d_backward_weights(%5, %30) strides=[1, 1], dilation=[1, 1], padding=[0, 0, 0, 0], weights_shape=[3, 3, 2, 3], bias=1
-  %34 (8, 4, 4, 2) = conv2d_backward_data(%30, conv2d_1/kernel) strides=[1, 1], dilation=[1, 1], padding=[0, 0, 0, 0], src_shape=[8, 4, 4, 2] | relu_backward(%5)
+  %29 (8, 1, 1, 3) = elementwise(%28) | relu_backward(%11)
+  %30 (3,) = sum_rows(%29)
+  %31 (8, 2, 2, 3) = max_pool2d_backward(%29, %12) pool=[2, 2], strides=[2, 2], padding=[0, 0, 0, 0], src_shape=[8, 2, 2, 3]
+  %32 (3, 3, 2, 3) = conv2d_backward_weights(%5, %31) strides=[1, 1], dilation=[1, 1], padding=[0, 0, 0, 0], weights_shape=[3, 3, 2, 3]
+  %34 (8, 4, 4, 2) = conv2d_backward_data(%31, conv2d_1/kernel) strides=[1, 1], dilation=[1, 1], padding=[0, 0, 0, 0], src_shape=[8, 4, 4, 2] | relu_backward(%5)
   %36 (3, 3, 1, 2), %35 (2,) = conv2d_backward_weights(x, %34) strides=[1, 1], dilation=[1, 1], padding=[0, 0, 0, 0], weights_shape=[3, 3, 1, 2], bias=1
 update:
   %37 (3, 3, 1, 2) = optimizer_update(conv2d/kernel, %36) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
   %38 (2,) = optimizer_update(conv2d/bias, %35) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
   %39 (3, 3, 2, 3) = optimizer_update(conv2d_1/kernel, %32) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
-  %40 (3,) = optimizer_update(conv2d_1/bias, %31) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
+  %40 (3,) = optimizer_update(conv2d_1/bias, %30) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
   %41 (3, 2) = optimizer_update(dense/kernel, %25) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
   %42 (2,) = optimizer_update(dense/bias, %24) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
 --- assign_layouts: no change

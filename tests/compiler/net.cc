@@ -6,6 +6,7 @@
 #include "base/philox.h"
 #include "compiler/autodiff.h"
 #include "compiler/fusion.h"
+#include "compiler/pooling_fusion.h"
 #include "graph/ops/batch_norm.h"
 #include "graph/ops/conv2d.h"
 #include "graph/ops/elementwise.h"
@@ -186,6 +187,7 @@ void Net::update(const Optimizer& optimizer) {
 void Net::train(ValueId y_pred, const Optimizer& optimizer) {
   add_loss(y_pred, graph::LossFunction::kCategoricalCrossentropy);
   fuse_softmax_cross_entropy(graph);
+  move_activations_behind_max_pooling(graph);
   differentiate(/*keep_gradients=*/false);
   update(optimizer);
   graph.verify();

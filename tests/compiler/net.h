@@ -90,7 +90,8 @@ class Net {
   void differentiate(bool keep_gradients);
   // Appends the updates.
   void update(const Optimizer& optimizer);
-  // add_loss of categorical crossentropy, fused with the softmax before it; gradients and updates.
+  // add_loss of categorical crossentropy, fused with the softmax before it; activations behind
+  // max-pooling; gradients and updates.
   void train(graph::ValueId y_pred, const Optimizer& optimizer);
 
   std::unique_ptr<runtime::Executable> compile(const CompileOptions& options = {}) const {

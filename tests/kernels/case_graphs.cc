@@ -58,12 +58,15 @@ void make_conv2d(const Case& described, GraphMaker& maker) {
   if (described.has("pool")) {
     const auto pool = described.pair("pool", 2);
     graph::max_pool2d(maker.builder(), dst, {pool.first, pool.second, pool.first, pool.second, {}});
+    const graph::Op pooling = graph.ops.back();
     const ValueId diff_dst = maker.append_gradient(1, 1)[0];
     if (described.has("layout"))
       graph.value(src).layout = graph.value(diff_dst).layout =
           parse_layout(described.text("layout"));
     backward_weights_op = graph.ops.size();
     maker.append_gradient(0, 2, diff_dst);
+    const graph::Op joined = graph::with_max_pooling(graph.ops[0], pooling).value();
+    maker.builder().add_op(*joined.kind, joined.inputs, joined.attributes);
   } else {
     maker.append_gradient(0, 2);
   }
@@ -75,6 +78,7 @@ void make_conv2d(const Case& described, GraphMaker& maker) {
   maker.builder().add_op(*backward_weights.kind, backward_weights.inputs, attributes);
 
   maker.set_epilogue(0, described.list("stages"));
+  if (described.has("pool")) maker.set_epilogue(backward_weights_op + 2, described.list("stages"));
   maker.set_epilogue(backward_weights_op + 1, described.list("diff_src_stages"));
 }
 

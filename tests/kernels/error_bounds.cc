@@ -69,6 +69,49 @@ std::vector<Tensor> sum_bounds(const FilledGraph& filled, const graph::Op& op, i
   return bounds;
 }
 
+// The largest of some sums errs by no more than they do. Where two of a window's sums are closer
+// than their errors, either may win.
+std::vector<Tensor> pooled_convolution_bounds(const FilledGraph& filled, const graph::Op& op,
+                                              const std::vector<Tensor>& expected, int64_t terms,
+                                              bool winograd) {
+  // The convolution alone; case_graphs.cc has one in the same graph.
+  const auto found =
+      std::find_if(filled.graph.ops.begin(), filled.graph.ops.end(), [&](const graph::Op& other) {
+        return other.kind == &graph::conv2d_kind() && other.inputs[0] == op.inputs[0] &&
+               other.inputs[1] == op.inputs[1];
+      });
+  if (found == filled.graph.ops.end()) throw std::logic_error("the graph lacks the convolution");
+  const graph::Op convolution = without_epilogue(*found);
+  const Tensor sums = run_op_in_double(filled, convolution)[0];
+  const Tensor errors = sum_bounds(filled, convolution, terms, winograd)[0];
+  const graph::PoolWindow pool = graph::pool_window(op);
+  const Shape& dst = filled.graph.output(op, 0).shape;
+  const Shape& images = filled.graph.output(convolution, 0).shape;
+  std::vector<Tensor> bounds = expected;
+  size_t element = 0;
+  for (int64_t n = 0; n < dst[0]; ++n)
+    for (int64_t y = 0; y < dst[1]; ++y)
+      for (int64_t x = 0; x < dst[2]; ++x)
+        for (int64_t c = 0; c < dst[3]; ++c, ++element) {
+          std::vector<std::pair<double, double>> window;  // largest first
+          for (int64_t i = 0; i < pool.height * pool.width; ++i) {
+            const int64_t row = y * pool.height + i / pool.width;
+            const int64_t column = x * pool.width + i % pool.width;
+            const auto at =
+                static_cast<size_t>(((n * images[1] + row) * images[2] + column) * images[3] + c);
+            window.emplace_back(-sums[at], errors[at]);
+          }
+          std::sort(window.begin(), window.end());
+          double largest_error = 0;
+          for (const auto& [sum, error] : window) largest_error = std::max(largest_error, error);
+          const bool close =
+              window.size() > 1 && window[1].first - window[0].first <= 2 * largest_error;
+          bounds[0][element] = largest_error;
+          bounds[1][element] = close ? static_cast<double>(window.size()) : 0;
+        }
+  return bounds;
+}
+
 // What a stage f with y = f(x, o) adds to the error.
 double stage_rounding(const graph::Stage& stage, double x, double o, double y) {
   switch (stage.function) {
@@ -391,6 +434,11 @@ std::vector<Tensor> bare_bounds(const FilledGraph& filled, const graph::Op& op,
     if (kind == &graph::conv2d_backward_weights_kind())
       terms = g.batch * g.out_height * g.out_width;
     return sum_bounds(filled, op, terms, winograd);
+  }
+  if (kind == &graph::conv2d_max_pool2d_kind()) {
+    const graph::Conv2dGeometry g = graph::conv2d_geometry(graph, op);
+    return pooled_convolution_bounds(filled, op, expected, g.kernel_h * g.kernel_w * g.channels,
+                                     winograd);
   }
   if (kind == &graph::matmul_kind())
     return sum_bounds(filled, op, graph::matmul_geometry(graph, op).k, false);

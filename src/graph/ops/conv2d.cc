@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "graph/ops/pool2d.h"
 #include "pronghorn/error.h"
 
 namespace pronghorn::graph {
@@ -106,6 +107,25 @@ class Conv2d final : public OpKind {
   }
 };
 
+class Conv2dMaxPool2d final : public OpKind {
+ public:
+  std::string_view name() const override { return "conv2d_max_pool2d"; }
+
+  std::vector<TensorType> infer_outputs(const Graph& graph, const Op& op) const override {
+    const Shape images = conv2d_kind().infer_outputs(graph, op)[0].shape;
+    const PoolWindow pool = pool_window(op);
+    const Shape dst{images[0], images[1] / pool.height, images[2] / pool.width, images[3]};
+    return {{dst}, {dst, index_type(pool.height * pool.width)}};
+  }
+
+  // What the two need: whoever runs them.
+  Cost arithmetic(const Graph& graph, const Op& op) const override {
+    const PoolWindow pool = pool_window(op);
+    return {.multiply_accumulates = conv2d_geometry(graph, op).multiply_accumulates(),
+            .other_flops = graph.output(op, 0).shape.elements() * pool.height * pool.width};
+  }
+};
+
 class Conv2dBackwardData final : public OpKind {
  public:
   std::string_view name() const override { return "conv2d_backward_data"; }
@@ -151,7 +171,7 @@ SamePadding same_padding(int64_t extent, int64_t window, int64_t stride, int64_t
 
 Conv2dGeometry conv2d_geometry(const Graph& graph, const Op& op) {
   const Conv2dWindow window = window_of(op);
-  if (op.kind == &conv2d_kind())
+  if (op.kind == &conv2d_kind() || op.kind == &conv2d_max_pool2d_kind())
     return geometry_from(window, graph.input(op, 0).shape, graph.input(op, 1).shape);
   if (op.kind == &conv2d_backward_data_kind())
     return geometry_from(window, graph.output(op, 0).shape, graph.input(op, 1).shape);
@@ -169,6 +189,29 @@ const OpKind& conv2d_backward_data_kind() {
 const OpKind& conv2d_backward_weights_kind() {
   static const Conv2dBackwardWeights kind;
   return kind;
+}
+
+const OpKind& conv2d_max_pool2d_kind() {
+  static const Conv2dMaxPool2d kind;
+  return kind;
+}
+
+PoolWindow pool_window(const Op& op) {
+  const auto& pool = op.attributes.integers("pool");
+  return {pool[0], pool[1]};
+}
+
+std::optional<Op> with_max_pooling(const Op& convolution, const Op& pooling) {
+  const auto& pool = pooling.attributes.integers("pool");
+  if (pooling.attributes.integers("strides") != pool ||
+      pooling.attributes.integers("padding") != std::vector<int64_t>(4))
+    return std::nullopt;
+  Op op = convolution;
+  op.kind = &conv2d_max_pool2d_kind();
+  op.attributes.set("pool", pool);
+  op.outputs = pooling.outputs;
+  op.epilogue.clear();
+  return op;
 }
 
 ValueId conv2d(Builder& builder, ValueId src, ValueId weights, const Conv2dWindow& window) {

@@ -12,14 +12,18 @@ namespace pronghorn::graph {
 //   conv2d                   src (N, H, W, C), weights (KH, KW, C, O)  -> dst (N, OH, OW, O)
 //   conv2d_backward_data     diff_dst, weights                        -> diff_src
 //   conv2d_backward_weights  src, diff_dst                            -> diff_weights [, diff_bias]
+//   conv2d_max_pool2d        src, weights                             -> dst, index
 //
 // dst[n, y, x, o] = sum over i, j, c of
 //   src[n, y stride_h - top + i dilation_h, x stride_w - left + j dilation_w, c] weights[i, j, c,
 //   o]
-// where src is zero outside of the image.
+// where src is zero outside of the image. conv2d_max_pool2d is conv2d and max_pool2d (pool2d.h) with
+// windows side by side and without padding; its epilogue comes after the pooling. The compiler makes
+// it of the two, after gradients are taken, so that what lies between is never written.
 const OpKind& conv2d_kind();
 const OpKind& conv2d_backward_data_kind();
 const OpKind& conv2d_backward_weights_kind();
+const OpKind& conv2d_max_pool2d_kind();
 
 struct Padding2d {
   int64_t top = 0, left = 0, bottom = 0, right = 0;
@@ -39,7 +43,7 @@ struct Conv2dWindow {
   Padding2d padding;
 };
 
-// All extents of a convolution, of any of the three kinds: what a kernel needs to know.
+// All extents of a convolution, of any of the kinds: what a kernel needs to know.
 struct Conv2dGeometry {
   int64_t batch, height, width, channels;       // src
   int64_t out_height, out_width, out_channels;  // dst
@@ -51,6 +55,16 @@ struct Conv2dGeometry {
   }
 };
 Conv2dGeometry conv2d_geometry(const Graph& graph, const Op& op);
+
+// The extents of conv2d_max_pool2d's windows.
+struct PoolWindow {
+  int64_t height, width;
+};
+PoolWindow pool_window(const Op& op);
+
+// A conv2d without epilogue and the max_pool2d that reads it, as one conv2d_max_pool2d; none where
+// the pooling's windows overlap, have gaps or are padded.
+std::optional<Op> with_max_pooling(const Op& convolution, const Op& pooling);
 
 ValueId conv2d(Builder& builder, ValueId src, ValueId weights, const Conv2dWindow& window);
 

@@ -69,7 +69,7 @@ class MaxPool2d final : public OpKind {
   std::vector<TensorType> infer_outputs(const Graph& graph, const Op& op) const override {
     const Shape dst = output_shape(graph, op);
     const auto& pool = op.attributes.integers("pool");
-    return {{dst}, {dst, pool[0] * pool[1] <= 256 ? ElementType::kUint8 : ElementType::kInt32}};
+    return {{dst}, {dst, index_type(pool[0] * pool[1])}};
   }
 
   std::vector<ValueId> gradient(Builder& builder, const Op& op,
@@ -155,6 +155,10 @@ const OpKind& average_pool2d_kind() {
 const OpKind& average_pool2d_backward_kind() {
   static const AveragePool2dBackward kind;
   return kind;
+}
+
+ElementType index_type(int64_t window_elements) {
+  return window_elements <= 256 ? ElementType::kUint8 : ElementType::kInt32;
 }
 
 ValueId max_pool2d(Builder& builder, ValueId src, const Pool2dWindow& window) {

@@ -34,6 +34,9 @@ struct Pool2dGeometry {
 };
 Pool2dGeometry pool2d_geometry(const Graph& graph, const Op& op);
 
+// The type of a max-pooling's index, for windows of so many elements.
+ElementType index_type(int64_t window_elements);
+
 ValueId max_pool2d(Builder& builder, ValueId src, const Pool2dWindow& window);
 ValueId average_pool2d(Builder& builder, ValueId src, const Pool2dWindow& window);
 

@@ -155,6 +155,10 @@ class Winograd final : public Implementation {
     if (g.kernel_h != 3 || g.kernel_w != 3 || w.stride_h != 1 || w.stride_w != 1 ||
         w.dilation_h != 1 || w.dilation_w != 1)
       return "Winograd is for 3x3 kernels with stride and dilation 1";
+    if (pooled_) {
+      const graph::PoolWindow pool = graph::pool_window(kernel_case.op);
+      if (pool.height != 2 || pool.width != 2) return "it pools in windows of 2x2";
+    }
     choose_target();
     const int64_t multiple = std::max<int64_t>(8, HWY_DYNAMIC_DISPATCH(vector_lanes)());
     if (g.channels % multiple != 0 || g.out_channels % multiple != 0)
@@ -211,6 +215,10 @@ class Winograd final : public Implementation {
 
 const Implementation& conv2d_winograd() {
   static const Winograd implementation("simd.conv2d.winograd", /*pooled=*/false);
+  return implementation;
+}
+const Implementation& conv2d_max_pool2d_winograd() {
+  static const Winograd implementation("simd.conv2d_max_pool2d.winograd", /*pooled=*/true);
   return implementation;
 }
 

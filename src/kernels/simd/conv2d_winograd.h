@@ -13,20 +13,20 @@ namespace pronghorn::kernels::simd {
 // neighbours.
 struct ImageStrides {
   int64_t image, row, pixel, block;
-  int64_t channels_per_block;
+  int block_log;  // to base 2, of the channels of a block; a plain image is one block
 
   ImageStrides(graph::Layout layout, int64_t height, int64_t width, int64_t channels)
-      : image(height * width * channels) {
-    channels_per_block = layout == graph::Layout::kPlain      ? channels
-                         : layout == graph::Layout::kBlocked8 ? 8
-                                                              : 16;
-    pixel = channels_per_block;
+      : image(height * width * channels),
+        block_log(layout == graph::Layout::kPlain      ? 32
+                  : layout == graph::Layout::kBlocked8 ? 3
+                                                       : 4) {
+    pixel = layout == graph::Layout::kPlain ? channels : int64_t{1} << block_log;
     row = width * pixel;
     block = height * row;
   }
 
   int64_t channel(int64_t c) const {
-    return c / channels_per_block * block + c % channels_per_block;
+    return (c >> block_log) * block + (c & ((int64_t{1} << block_log) - 1));
   }
 };
 

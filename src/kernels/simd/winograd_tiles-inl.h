@@ -179,7 +179,8 @@ HWY_INLINE void transform_outputs(const WinogradConvolution& w, const WinogradTa
       const V bias = task.stages.bias == nullptr ? hn::Zero(d)
                                                  : hn::LoadU(d, task.stages.bias + o + v * lanes);
       V outputs[kOutputs][kOutputs];
-      winograd_outputs<kOutputs>(products + v * lanes, width, bias, outputs);
+      winograd_outputs<kOutputs>(products + v * lanes, width, kPooled ? hn::Zero(d) : bias,
+                                 outputs);
       PRONGHORN_UNROLL
       for (int i = 0; i < kSide; ++i) {
         if (i >= rows_inside) break;
@@ -195,6 +196,7 @@ HWY_INLINE void transform_outputs(const WinogradConvolution& w, const WinogradTa
                               outputs[2 * i + 1][2 * j], outputs[2 * i + 1][2 * j + 1], winner);
             const hn::Rebind<uint8_t, D> d8;
             hn::StoreU(hn::DemoteTo(d8, winner), d8, task.index + at);
+            result = hn::Add(result, bias);
           } else {
             result = outputs[i][j];
           }
