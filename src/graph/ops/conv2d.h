@@ -17,9 +17,9 @@ namespace pronghorn::graph {
 // dst[n, y, x, o] = sum over i, j, c of
 //   src[n, y stride_h - top + i dilation_h, x stride_w - left + j dilation_w, c] weights[i, j, c,
 //   o]
-// where src is zero outside of the image. conv2d_max_pool2d is conv2d and max_pool2d (pool2d.h) with
-// windows side by side and without padding; its epilogue comes after the pooling. The compiler makes
-// it of the two, after gradients are taken, so that what lies between is never written.
+// where src is zero outside of the image. conv2d_max_pool2d is conv2d and max_pool2d (pool2d.h)
+// with windows side by side and without padding; its epilogue comes after the pooling. The compiler
+// makes it of the two, after gradients are taken, so that what lies between is never written.
 const OpKind& conv2d_kind();
 const OpKind& conv2d_backward_data_kind();
 const OpKind& conv2d_backward_weights_kind();
