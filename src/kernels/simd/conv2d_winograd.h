@@ -34,9 +34,9 @@ struct ImageStrides {
 // "Fast Algorithms for Convolutional Neural Networks", CVPR 2016): a tile of m x m outputs needs
 // (m + 2)^2 products for each pair of channels where the direct sum needs 9 m^2.
 //
-//   transformed data      [point][tile of the block][channel in]        point: (m + 2)^2 of them
+//   transformed data      [tile of the block][vector of channels in][point][lane]
 //   transformed weights   [group of channels out][point][channel in][channel out]
-//   products              [tile of the block][point][channel out of the group]
+//   products              [tile of the block][vector of the group][point][lane]
 //
 // A block of tiles is taken through all three steps before the next, so that its data and products
 // stay in the L2 cache; of the weights, a group's point (channels in x 64 at most) is in L1 while
@@ -51,7 +51,7 @@ struct WinogradConvolution {
   int64_t task_images;
 
   // Blocks are multiples of it, the microkernels' rows of tiles its divisors.
-  static constexpr int64_t kTileMultiple = 12;
+  static constexpr int64_t kTileMultiple = 24;
   static constexpr int64_t kMostGroupChannels = 64;
 
   WinogradConvolution(const graph::Conv2dGeometry& geometry, bool is_pooled)
@@ -66,8 +66,9 @@ struct WinogradConvolution {
     tile_rows = tiles(outputs, g.out_height);
     tile_columns = tiles(outputs, g.out_width);
 
-    // Half of an L2 cache of 1 MiB.
-    constexpr int64_t kBlockFloats = 512 * 1024 / sizeof(float);
+    // At most half of an L2 cache of 1 MiB. More tiles than it takes to read each weight rarely,
+    // and the data is that much farther away.
+    constexpr int64_t kBlockFloats = 512 * 1024 / sizeof(float), kMostTiles = 24;
     // Tiles that a task takes at least, where its images are small.
     constexpr int64_t kTaskTiles = 48, kMostTaskImages = 16;
     const int64_t tile_floats =
@@ -75,7 +76,7 @@ struct WinogradConvolution {
     task_images = std::clamp<int64_t>((kTaskTiles + tiles_per_image() - 1) / tiles_per_image(), 1,
                                       std::min(kMostTaskImages, g.batch));
     const int64_t task_tiles = task_images * tiles_per_image();
-    const int64_t most = std::max(kTileMultiple, kBlockFloats / tile_floats);
+    const int64_t most = std::clamp(kBlockFloats / tile_floats, kTileMultiple, kMostTiles);
     const int64_t blocks = (task_tiles + most - 1) / most;
     block_tiles = (task_tiles + blocks - 1) / blocks;
     block_tiles = (block_tiles + kTileMultiple - 1) / kTileMultiple * kTileMultiple;
@@ -86,10 +87,10 @@ struct WinogradConvolution {
   int64_t tasks() const { return (g.batch + task_images - 1) / task_images; }
 
   int64_t weights_floats() const { return points() * g.channels * g.out_channels; }
-  // From the data of one point to the next's: an odd number of cache lines, so that what a tile
-  // writes does not meet in one set of the cache.
-  int64_t point_stride() const { return ((block_tiles * g.channels + 15) / 16 | 1) * 16; }
-  int64_t data_floats() const { return points() * point_stride(); }
+  // From the data of one tile to the next's: an odd number of cache lines, so that a point of
+  // several tiles does not meet in one set of the cache.
+  int64_t data_stride() const { return ((points() * g.channels + 15) / 16 | 1) * 16; }
+  int64_t data_floats() const { return block_tiles * data_stride(); }
   int64_t products_floats() const {
     return block_tiles * points() * std::min(g.out_channels, kMostGroupChannels);
   }

@@ -52,50 +52,91 @@ HWY_INLINE V loaded_once(V v) {
 
 // The products of one point, of kRows tiles and kVectors vectors of output channels.
 template <int kRows, int kVectors>
-HWY_INLINE void multiply_tiles(const float* HWY_RESTRICT data, const float* HWY_RESTRICT weights,
-                               int64_t channels, float* HWY_RESTRICT products,
-                               int64_t tile_stride) {
+HWY_INLINE void multiply_tiles(const WinogradConvolution& w, const float* HWY_RESTRICT data,
+                               const float* HWY_RESTRICT weights, float* HWY_RESTRICT products) {
   const D d;
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const int64_t points = w.points(), data_stride = w.data_stride();
   V sums[kRows][kVectors];
   PRONGHORN_UNROLL
   for (int r = 0; r < kRows; ++r) {
     PRONGHORN_UNROLL
     for (int v = 0; v < kVectors; ++v) sums[r][v] = hn::Zero(d);
   }
-  for (int64_t c = 0; c < channels; ++c, weights += kVectors * lanes) {
-    V w[kVectors];
-    PRONGHORN_UNROLL
-    for (int v = 0; v < kVectors; ++v) w[v] = loaded_once(hn::Load(d, weights + v * lanes));
-    PRONGHORN_UNROLL
-    for (int r = 0; r < kRows; ++r) {
-      const V x = hn::Set(d, data[r * channels + c]);
+  for (int64_t c = 0; c < w.g.channels; c += lanes, data += points * lanes)
+    for (int64_t lane = 0; lane < lanes; ++lane, weights += kVectors * lanes) {
+      V weight[kVectors];
       PRONGHORN_UNROLL
-      for (int v = 0; v < kVectors; ++v) sums[r][v] = hn::MulAdd(x, w[v], sums[r][v]);
+      for (int v = 0; v < kVectors; ++v) weight[v] = loaded_once(hn::Load(d, weights + v * lanes));
+      PRONGHORN_UNROLL
+      for (int r = 0; r < kRows; ++r) {
+        const V x = hn::Set(d, data[r * data_stride + lane]);
+        PRONGHORN_UNROLL
+        for (int v = 0; v < kVectors; ++v) sums[r][v] = hn::MulAdd(x, weight[v], sums[r][v]);
+      }
     }
-  }
   PRONGHORN_UNROLL
   for (int r = 0; r < kRows; ++r) {
     PRONGHORN_UNROLL
     for (int v = 0; v < kVectors; ++v)
-      hn::Store(sums[r][v], d, products + r * tile_stride + v * lanes);
+      hn::Store(sums[r][v], d, products + (r * kVectors + v) * points * lanes);
   }
 }
+
+// Asks for the pixels of the next block's tiles to be brought into the L2 cache, a row of a tile at
+// a time: nobody foresees the way through an image as well as we do. A tile's overlap with those
+// after it is left to them.
+class BlockPrefetch {
+ public:
+  BlockPrefetch(const WinogradTask& task, TilePlace first, int64_t tiles)
+      : task_(task), place_(first), rows_(tiles * first.w.outputs), left_(rows_) {}
+
+  // All rows are asked for in so many calls.
+  HWY_INLINE void advance(int64_t calls) {
+    for (due_ += rows_; due_ >= calls && left_ > 0; due_ -= calls, --left_) ask_for_row();
+  }
+
+ private:
+  HWY_INLINE void ask_for_row() {
+    const WinogradConvolution& w = place_.w;
+    const graph::Conv2dGeometry& g = w.g;
+    if (place_.image >= g.batch) return;
+    const ImageStrides& strides = task_.src_strides;
+    const int64_t x = HWY_MIN(place_.column * w.outputs, HWY_MAX(g.width - w.outputs, 0));
+    const int64_t y = HWY_MIN(place_.row * w.outputs + row_, g.height - 1);
+    const float* at =
+        task_.src + place_.image * strides.image + y * strides.row + x * strides.pixel;
+    const int64_t floats = HWY_MIN(w.outputs, g.width) * strides.pixel;
+    constexpr int64_t kLine = 64 / sizeof(float);
+    for (int64_t c = 0; c < g.channels; c += strides.pixel, at += strides.block)
+      for (int64_t f = 0; f < floats; f += kLine) __builtin_prefetch(at + f, 0, 2);
+    if (++row_ < w.outputs) return;
+    row_ = 0;
+    place_.next();
+  }
+
+  const WinogradTask& task_;
+  TilePlace place_;
+  int64_t rows_, left_, row_ = 0, due_ = 0;
+};
 
 // All points of a block and a group of kVectors vectors. Behind the block's last tile up to
 // kTileMultiple - 1 more are multiplied, whatever is there, and read by nobody.
 template <int kVectors>
 void multiply_block(const WinogradConvolution& w, int64_t tiles, const float* data,
-                    const float* weights, float* products) {
-  constexpr int kRows = kVectors > 2 || kGroupVectors == kVectors ? 6 : 12;
+                    const float* weights, float* products, BlockPrefetch& prefetch) {
+  constexpr int kRows = kVectors > 2 || kGroupVectors == kVectors ? 6 : 8;
   static_assert(WinogradConvolution::kTileMultiple % kRows == 0);
-  const int64_t width = kVectors * static_cast<int64_t>(hn::Lanes(D()));
-  const int64_t channels = w.g.channels, points = w.points(), tile_stride = points * width;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(D()));
+  const int64_t width = kVectors * lanes, points = w.points();
+  const int64_t calls = points * ((tiles + kRows - 1) / kRows);
   for (int64_t p = 0; p < points; ++p)
-    for (int64_t tile = 0; tile < tiles; tile += kRows)
-      multiply_tiles<kRows, kVectors>(data + p * w.point_stride() + tile * channels,
-                                      weights + p * channels * width, channels,
-                                      products + tile * tile_stride + p * width, tile_stride);
+    for (int64_t tile = 0; tile < tiles; tile += kRows) {
+      prefetch.advance(calls);
+      multiply_tiles<kRows, kVectors>(w, data + tile * w.data_stride() + p * lanes,
+                                      weights + p * w.g.channels * width,
+                                      products + tile * points * width + p * lanes);
+    }
 }
 
 template <int kOutputs>
@@ -106,9 +147,8 @@ HWY_INLINE void transform_data(const WinogradConvolution& w, const WinogradTask&
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
   const graph::Conv2dGeometry& g = w.g;
   const ImageStrides& strides = task.src_strides;
-  const int64_t point = w.point_stride();
   float* to = task.data;
-  for (int64_t tile = 0; tile < tiles; ++tile, place.next(), to += g.channels) {
+  for (int64_t tile = 0; tile < tiles; ++tile, place.next(), to += w.data_stride()) {
     const int64_t y = place.row * kOutputs - g.window.padding.top;
     const int64_t x = place.column * kOutputs - g.window.padding.left;
     const float* const image = task.src + place.image * strides.image;
@@ -116,21 +156,20 @@ HWY_INLINE void transform_data(const WinogradConvolution& w, const WinogradTask&
     if (y >= 0 && x >= 0 && y + n <= g.height && x + n <= g.width) {
       for (int64_t c = 0; c < g.channels; c += lanes)
         winograd_data<kOutputs>(image + (strides.channel(c) + corner), strides.row, strides.pixel,
-                                to + c, point);
+                                to + c * w.points());
       continue;
     }
-    HWY_ALIGN float patch[n * n * hn::MaxLanes(D())];
+    // What lies outside of the image is zero for all channels.
+    HWY_ALIGN float patch[n * n * hn::MaxLanes(D())] = {};
+    const int64_t top = HWY_MAX(-y, 0), bottom = HWY_MIN(n, g.height - y);
+    const int64_t left = HWY_MAX(-x, 0), right = HWY_MIN(n, g.width - x);
     for (int64_t c = 0; c < g.channels; c += lanes) {
       const int64_t offset = strides.channel(c) + corner;
-      for (int64_t i = 0; i < n; ++i)
-        for (int64_t j = 0; j < n; ++j) {
-          const bool inside = y + i >= 0 && y + i < g.height && x + j >= 0 && x + j < g.width;
-          const V pixel = inside
-                              ? hn::LoadU(d, image + (offset + i * strides.row + j * strides.pixel))
-                              : hn::Zero(d);
-          hn::Store(pixel, d, patch + (i * n + j) * lanes);
-        }
-      winograd_data<kOutputs>(patch, n * lanes, lanes, to + c, point);
+      for (int64_t i = top; i < bottom; ++i)
+        for (int64_t j = left; j < right; ++j)
+          hn::Store(hn::LoadU(d, image + (offset + i * strides.row + j * strides.pixel)), d,
+                    patch + (i * n + j) * lanes);
+      winograd_data<kOutputs>(patch, n * lanes, lanes, to + c * w.points());
     }
   }
 }
@@ -179,7 +218,7 @@ HWY_INLINE void transform_outputs(const WinogradConvolution& w, const WinogradTa
       const V bias = task.stages.bias == nullptr ? hn::Zero(d)
                                                  : hn::LoadU(d, task.stages.bias + o + v * lanes);
       V outputs[kOutputs][kOutputs];
-      winograd_outputs<kOutputs>(products + v * lanes, width, kPooled ? hn::Zero(d) : bias,
+      winograd_outputs<kOutputs>(products + v * w.points() * lanes, kPooled ? hn::Zero(d) : bias,
                                  outputs);
       PRONGHORN_UNROLL
       for (int i = 0; i < kSide; ++i) {
@@ -215,23 +254,25 @@ void convolve_tiles(const WinogradConvolution& w, const WinogradTask& task) {
     const int64_t count = HWY_MIN(w.block_tiles, tiles - first);
     const TilePlace place(w, task.first, first);
     transform_data<kOutputs>(w, task, place, count);
+    // While this block is multiplied, whose operands are near, the next one's come nearer.
+    BlockPrefetch prefetch(task, TilePlace(w, task.first, first + count), w.block_tiles);
     for (int64_t o = 0; o < w.g.out_channels; o += kGroupVectors * lanes) {
       const int64_t vectors =
           HWY_MIN(static_cast<int64_t>(kGroupVectors), (w.g.out_channels - o) / lanes);
       const float* const weights = task.weights + o * w.points() * w.g.channels;
       switch (vectors) {
         case 1:
-          multiply_block<1>(w, count, task.data, weights, task.products);
+          multiply_block<1>(w, count, task.data, weights, task.products, prefetch);
           break;
         case 2:
-          multiply_block<2>(w, count, task.data, weights, task.products);
+          multiply_block<2>(w, count, task.data, weights, task.products, prefetch);
           break;
 #if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON
         case 3:
-          multiply_block<3>(w, count, task.data, weights, task.products);
+          multiply_block<3>(w, count, task.data, weights, task.products, prefetch);
           break;
         default:
-          multiply_block<4>(w, count, task.data, weights, task.products);
+          multiply_block<4>(w, count, task.data, weights, task.products, prefetch);
 #endif
       }
       transform_outputs<kOutputs, kPooled>(w, task, place, count, o, vectors);

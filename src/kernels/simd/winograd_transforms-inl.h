@@ -81,28 +81,56 @@ struct WinogradTransforms<4> {
   }
 };
 
-// A tile of data: from (m + 2) x (m + 2) pixels to as many points.
+// Writes a row of points: those of a row of a tile's data whose columns are transformed already.
 template <int kOutputs>
-HWY_INLINE void winograd_data(const float* src, int64_t row, int64_t pixel, float* to,
-                              int64_t point) {
+HWY_INLINE void store_points(const V (&columns)[kOutputs + 2], float* to) {
   constexpr int n = kOutputs + 2;
-  const D d;
-  V columns[n][n];
+  V out[n];
+  WinogradTransforms<kOutputs>::data(columns, out);
   PRONGHORN_UNROLL
-  for (int j = 0; j < n; ++j) {
-    V in[n], out[n];
+  for (int j = 0; j < n; ++j) hn::Store(out[j], D(), to + j * hn::Lanes(D()));
+}
+
+// Two rows of a tile's points at a time, which share most of their sums: 12 vectors are in
+// registers then. All 36 of a tile are in none, and to load data twice costs less than to store and
+// load them.
+template <int kFirst, int kSecond>
+HWY_INLINE void two_rows_of_points(const float* src, int64_t row, int64_t pixel, float* to) {
+  V first[6], second[6];
+  PRONGHORN_UNROLL
+  for (int j = 0; j < 6; ++j) {
+    V in[6], out[6];
     PRONGHORN_UNROLL
-    for (int i = 0; i < n; ++i) in[i] = hn::LoadU(d, src + i * row + j * pixel);
-    WinogradTransforms<kOutputs>::data(in, out);
-    PRONGHORN_UNROLL
-    for (int i = 0; i < n; ++i) columns[i][j] = out[i];
+    for (int i = 0; i < 6; ++i) in[i] = hn::LoadU(D(), src + i * row + j * pixel);
+    WinogradTransforms<4>::data(in, out);  // of which what isn't used is not computed
+    first[j] = out[kFirst];
+    second[j] = out[kSecond];
   }
-  PRONGHORN_UNROLL
-  for (int i = 0; i < n; ++i) {
-    V out[n];
-    WinogradTransforms<kOutputs>::data(columns[i], out);
+  store_points<4>(first, to + kFirst * 6 * hn::Lanes(D()));
+  store_points<4>(second, to + kSecond * 6 * hn::Lanes(D()));
+}
+
+// A tile of data: from (m + 2) x (m + 2) pixels to as many points, vector after vector.
+template <int kOutputs>
+HWY_INLINE void winograd_data(const float* src, int64_t row, int64_t pixel, float* to) {
+  if constexpr (kOutputs == 4) {
+    two_rows_of_points<1, 2>(src, row, pixel, to);
+    two_rows_of_points<3, 4>(src, row, pixel, to);
+    two_rows_of_points<0, 5>(src, row, pixel, to);
+  } else {
+    constexpr int n = kOutputs + 2;
+    V rows[n][n];
     PRONGHORN_UNROLL
-    for (int j = 0; j < n; ++j) hn::StoreU(out[j], d, to + (i * n + j) * point);
+    for (int j = 0; j < n; ++j) {
+      V in[n], out[n];
+      PRONGHORN_UNROLL
+      for (int i = 0; i < n; ++i) in[i] = hn::LoadU(D(), src + i * row + j * pixel);
+      WinogradTransforms<kOutputs>::data(in, out);
+      PRONGHORN_UNROLL
+      for (int i = 0; i < n; ++i) rows[i][j] = out[i];
+    }
+    PRONGHORN_UNROLL
+    for (int i = 0; i < n; ++i) store_points<kOutputs>(rows[i], to + i * n * hn::Lanes(D()));
   }
 }
 
@@ -130,11 +158,10 @@ HWY_INLINE void winograd_weights(const float* weights, int64_t tap, float* to, i
   }
 }
 
-// A tile of outputs from its products, those of two points `point` apart. `bias` is added to all:
+// A tile of outputs from its products, vector after vector. `bias` is added to all:
 // the point (1, 1) goes into every output with the factor one.
 template <int kOutputs>
-HWY_INLINE void winograd_outputs(const float* products, int64_t point, V bias,
-                                 V (&to)[kOutputs][kOutputs]) {
+HWY_INLINE void winograd_outputs(const float* products, V bias, V (&to)[kOutputs][kOutputs]) {
   constexpr int n = kOutputs + 2;
   const D d;
   V columns[kOutputs][n];
@@ -142,7 +169,7 @@ HWY_INLINE void winograd_outputs(const float* products, int64_t point, V bias,
   for (int j = 0; j < n; ++j) {
     V in[n], out[kOutputs];
     PRONGHORN_UNROLL
-    for (int i = 0; i < n; ++i) in[i] = hn::Load(d, products + (i * n + j) * point);
+    for (int i = 0; i < n; ++i) in[i] = hn::Load(d, products + (i * n + j) * hn::Lanes(d));
     if (j == 1) in[1] = hn::Add(in[1], bias);
     WinogradTransforms<kOutputs>::outputs(in, out);
     PRONGHORN_UNROLL
