@@ -81,6 +81,9 @@ class Worker:
             raise Failure(" ".join(answer[1:]))
         return answer[1:]
 
+    def ended(self) -> bool:
+        return self.process.poll() is not None
+
     def run(self, steps: int) -> float:
         """Seconds a step."""
         return float(self.ask(f"run {steps}")[0]) / steps

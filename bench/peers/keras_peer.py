@@ -1,4 +1,4 @@
-"""Keras, on the backend that KERAS_BACKEND names: fit and predict, as its users call them."""
+"""Keras, on the backend that KERAS_BACKEND names, by the faster of the ways that its users have."""
 
 import os
 
@@ -96,13 +96,24 @@ class Peer:
         return self.net.fit(x, y, self.batch, epochs, verbose=0, shuffle=False)
 
     def run(self, steps: int) -> None:
+        if keras.backend.backend() == "tensorflow":
+            self.run_batches(steps)
+            return
         whole, rest = divmod(steps, len(self.x) // self.batch)
-        for x, y, epochs in ((self.x, self.y, whole),
-                             (self.x[:rest * self.batch], self.y[:rest * self.batch], 1)):
-            if epochs == 0 or len(x) == 0:
-                continue
-            if self.training:
-                self.fit(x, y, epochs)
-            else:
+        for epochs, samples in ((whole, len(self.x)), (min(rest, 1), rest * self.batch)):
+            if epochs > 0 and self.training:
+                self.fit(self.x[:samples], self.y[:samples], epochs)
+            elif epochs > 0:
                 for _ in range(epochs):
-                    self.net.predict(x, self.batch, verbose=0)
+                    self.net.predict(self.x[:samples], self.batch, verbose=0)
+
+    def run_batches(self, steps: int) -> None:
+        """Batch by batch: on TensorFlow an epoch costs fit and predict 50 to 500 ms beside its steps.
+        On JAX fit is the faster way, since it need not store the state after each step."""
+        for step in range(steps):
+            begin = step % (len(self.x) // self.batch) * self.batch
+            x = self.x[begin:begin + self.batch]
+            if self.training:
+                self.net.train_on_batch(x, self.y[begin:begin + self.batch])
+            else:
+                self.net.predict_on_batch(x)

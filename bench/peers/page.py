@@ -1,5 +1,6 @@
 """The page of all results, docs/benchmarks.md, and its chart beside it."""
 
+import os
 import pathlib
 import shlex
 
@@ -115,10 +116,9 @@ def write(results: dict, path: pathlib.Path) -> None:
     measured = {name for cell in cells for name in cell["sides"]}
     names = [peer.name for peer in fleet.PEERS if peer.name in measured]
     versions = sorted({v for name, v in results["versions"].items() if name in names})
-    readme = pathlib.Path("bench/peers/README.md")
-    depth = "../" * (len(path.parts) - 1) if not path.is_absolute() else f"{environments.ROOT}/"
+    readme = os.path.relpath(environments.HERE / "README.md", path.resolve().parent)
     parts = [INTRODUCTION.format(
-        page=shlex.quote(str(path)), readme=f"[README]({depth}{readme})", date=results["date"],
+        page=shlex.quote(str(path)), readme=f"[README]({readme})", date=results["date"],
         versions="; ".join(versions) + ".", **results["machine"])]
 
     groups = sorted({(c["mode"] != "training", c["threads"], c["batch"]) for c in cells},
