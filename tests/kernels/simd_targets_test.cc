@@ -89,6 +89,35 @@ TEST_P(SimdTargets, SumsAndBatchNormalizationTakeImagesInBlockedLayouts) {
   }
 }
 
+TEST_P(SimdTargets, WinogradTakesImagesInBlockedLayouts) {
+  for (graph::Layout layout : {graph::Layout::kBlocked8, graph::Layout::kBlocked16}) {
+    const int64_t block = layout == graph::Layout::kBlocked8 ? 8 : 16;
+    int blocked_ops = 0;
+    for_each_kernel({"conv2d"}, [&](const FilledGraph& filled, const graph::Op& op,
+                                    const kernels::Implementation& candidate) {
+      if (candidate.name().find("winograd") == std::string_view::npos) return;
+      FilledGraph plain = filled;
+      for (graph::Value& value : plain.graph.values) value.layout = graph::Layout::kPlain;
+      FilledGraph blocked = plain;
+      std::vector<graph::Layout> arriving;
+      for (graph::ValueId id : op.inputs) {
+        graph::Value& value = blocked.graph.value(id);
+        const bool images = value.shape.rank() == 4 && id != op.inputs[1];
+        value.layout = images && value.shape.back() % block == 0 ? layout : graph::Layout::kPlain;
+        arriving.push_back(value.layout);
+      }
+      if (arriving[0] != layout) return;
+      const auto wanted = candidate.layouts({blocked.graph, op, 1}, arriving);
+      if (wanted.inputs[0] != layout) return;  // vectors that are wider than a block
+      EXPECT_EQ(run_op(blocked, op, candidate, {.threads = 3}), run_op(plain, op, candidate));
+      ++blocked_ops;
+    });
+    if (block == 16) {
+      EXPECT_GT(blocked_ops, 20);
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Targets, SimdTargets, testing::ValuesIn(simd_targets()), target_name);
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "graph/ops/pool2d.h"
 #include "pronghorn/error.h"
@@ -176,6 +177,17 @@ Conv2dGeometry conv2d_geometry(const Graph& graph, const Op& op) {
   if (op.kind == &conv2d_backward_data_kind())
     return geometry_from(window, graph.output(op, 0).shape, graph.input(op, 1).shape);
   return geometry_from(window, graph.input(op, 0).shape, graph.output(op, 0).shape);
+}
+
+Conv2dGeometry data_gradient_geometry(const Conv2dGeometry& g) {
+  Conv2dGeometry turned = g;
+  std::swap(turned.height, turned.out_height);
+  std::swap(turned.width, turned.out_width);
+  std::swap(turned.channels, turned.out_channels);
+  const Padding2d& padding = g.window.padding;
+  turned.window.padding = {g.kernel_h - 1 - padding.top, g.kernel_w - 1 - padding.left,
+                           g.kernel_h - 1 - padding.bottom, g.kernel_w - 1 - padding.right};
+  return turned;
 }
 
 const OpKind& conv2d_kind() {

@@ -56,6 +56,11 @@ struct Conv2dGeometry {
 };
 Conv2dGeometry conv2d_geometry(const Graph& graph, const Op& op);
 
+// The gradient to a convolution's source as the convolution of the gradient to its destination with
+// the kernel turned by 180 degrees, channels in and out exchanged. For stride and dilation 1, and
+// padding that is less than the kernel.
+Conv2dGeometry data_gradient_geometry(const Conv2dGeometry& g);
+
 // The extents of conv2d_max_pool2d's windows.
 struct PoolWindow {
   int64_t height, width;

@@ -122,7 +122,7 @@ class PlanarConvolutionKernel final : public Kernel {
  public:
   PlanarConvolutionKernel(const KernelCase& kernel_case, bool to_data)
       : g_(graph::conv2d_geometry(kernel_case.graph, kernel_case.op)),
-        p_(to_data ? PlanarConvolution::to_data(g_) : g_),
+        p_(to_data ? graph::data_gradient_geometry(g_) : g_),
         to_data_(to_data),
         threads_(static_cast<size_t>(kernel_case.threads)),
         stages_(kernel_case.op.epilogue),

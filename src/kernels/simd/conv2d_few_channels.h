@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <utility>
 
 #include "graph/ops/conv2d.h"
 
@@ -59,20 +58,6 @@ struct PlanarConvolution {
     band_rows = (out_height + bands - 1) / bands;
     plane = (band_rows + kernel_h - 1) * pitch + kOverrun;
     plane = (plane + kMostLanes - 1) / kMostLanes * kMostLanes;
-  }
-
-  // The gradient to its source as the convolution of the destination's gradient with the kernel
-  // turned by 180 degrees. Padding must be less than the kernel.
-  static graph::Conv2dGeometry to_data(const graph::Conv2dGeometry& g) {
-    graph::Conv2dGeometry turned = g;
-    std::swap(turned.height, turned.out_height);
-    std::swap(turned.width, turned.out_width);
-    std::swap(turned.channels, turned.out_channels);
-    turned.window.padding.top = g.kernel_h - 1 - g.window.padding.top;
-    turned.window.padding.left = g.kernel_w - 1 - g.window.padding.left;
-    turned.window.padding.bottom = g.kernel_h - 1 - g.window.padding.bottom;
-    turned.window.padding.right = g.kernel_w - 1 - g.window.padding.right;
-    return turned;
   }
 
   size_t taps() const { return kernel_h * kernel_w; }

@@ -21,21 +21,30 @@ Convolve choose_convolve(int64_t outputs, bool pooled) {
   return pooled ? &convolve_tiles<4, true> : &convolve_tiles<4, false>;
 }
 
-// Keras's weights (3, 3, in, out), of input channels [begin, end), to the groups' points.
-void transform_weights(const WinogradConvolution& w, const float* weights, int64_t begin,
-                       int64_t end, float* to) {
-  const auto lanes = static_cast<int64_t>(hn::Lanes(D()));
+// Keras's weights (3, 3, in, out) to the groups' points, for channels [begin, end) of the
+// convolution's data. `turned`: for the gradient to data, whose data are Keras's channels out.
+void transform_weights(const WinogradConvolution& w, const float* weights, bool turned,
+                       int64_t begin, int64_t end, float* to) {
+  const D d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
   const int64_t channels = w.g.channels, out_channels = w.g.out_channels;
+  const int64_t tap_stride = channels * out_channels;
+  const hn::RebindToSigned<D> di;
+  const auto columns = hn::Mul(hn::Iota(di, 0), hn::Set(di, static_cast<int32_t>(channels)));
   for (int64_t o = 0; o < out_channels; o += lanes) {
     const int64_t group = o / (kGroupVectors * lanes) * (kGroupVectors * lanes);
     const int64_t width = HWY_MIN(kGroupVectors * lanes, out_channels - group);
     float* const group_to = to + group * w.points() * channels + (o - group);
     for (int64_t c = begin; c < end; ++c) {
-      const float* const from = weights + c * out_channels + o;
+      const auto load = [&](int tap) HWY_ATTR {
+        return turned ? hn::GatherIndex(d, weights + (8 - tap) * tap_stride + o * channels + c,
+                                        columns)
+                      : hn::LoadU(d, weights + tap * tap_stride + c * out_channels + o);
+      };
       if (w.outputs == 2)
-        winograd_weights<2>(from, channels * out_channels, group_to + c * width, channels * width);
+        winograd_weights<2>(load, group_to + c * width, channels * width);
       else
-        winograd_weights<4>(from, channels * out_channels, group_to + c * width, channels * width);
+        winograd_weights<4>(load, group_to + c * width, channels * width);
     }
   }
 }
@@ -65,15 +74,16 @@ HWY_EXPORT(vector_lanes);
 
 class WinogradKernel final : public Kernel {
  public:
-  WinogradKernel(const KernelCase& kernel_case, bool pooled)
-      : w_(graph::conv2d_geometry(kernel_case.graph, kernel_case.op), pooled),
+  WinogradKernel(const KernelCase& kernel_case, const WinogradConvolution& winograd)
+      : w_(winograd),
+        to_data_(kernel_case.op.kind == &graph::conv2d_backward_data_kind()),
         threads_(kernel_case.threads),
         stages_(kernel_case.op.epilogue),
         epilogue_(kernel_case, std::span(kernel_case.op.epilogue).subspan(stages_.count)),
         src_strides_(strides_of(kernel_case.input(0))),
         dst_strides_(strides_of(kernel_case.output(0))) {
     choose_target();
-    convolve_ = HWY_DYNAMIC_DISPATCH(choose_convolve)(w_.outputs, pooled);
+    convolve_ = HWY_DYNAMIC_DISPATCH(choose_convolve)(w_.outputs, w_.pooled);
     transform_weights_ = HWY_DYNAMIC_DISPATCH(transform_weights);
   }
 
@@ -94,7 +104,7 @@ class WinogradKernel final : public Kernel {
 
   void run(const RunContext& context) override {
     context.parallel.for_ranges(w_.g.channels, 16, [&](int64_t begin, int64_t end) {
-      transform_weights_(w_, weights_, begin, end, workspace_);
+      transform_weights_(w_, weights_, to_data_, begin, end, workspace_);
     });
     context.parallel.for_each(w_.tasks(), [&](int64_t number, int thread) {
       float* const data = workspace_ + weights_floats() + thread * thread_floats();
@@ -126,13 +136,14 @@ class WinogradKernel final : public Kernel {
   int64_t thread_floats() const { return (w_.data_floats() + w_.products_floats() + 15) / 16 * 16; }
 
   WinogradConvolution w_;
+  bool to_data_;
   int64_t threads_;
   RegisterStages stages_;
   Epilogue epilogue_;
   ImageStrides src_strides_, dst_strides_;
   void (*convolve_)(const WinogradConvolution&, const WinogradTask&);
-  void (*transform_weights_)(const WinogradConvolution&, const float* weights, int64_t begin,
-                             int64_t end, float* to);
+  void (*transform_weights_)(const WinogradConvolution&, const float* weights, bool turned,
+                             int64_t begin, int64_t end, float* to);
 
   const float* src_ = nullptr;
   const float* weights_ = nullptr;
@@ -143,7 +154,7 @@ class WinogradKernel final : public Kernel {
 
 class Winograd final : public Implementation {
  public:
-  Winograd(std::string_view name, bool pooled) : name_(name), pooled_(pooled) {}
+  explicit Winograd(std::string_view name) : name_(name) {}
 
   std::string_view name() const override { return name_; }
   Family family() const override { return Family::kSimd; }
@@ -155,7 +166,11 @@ class Winograd final : public Implementation {
     if (g.kernel_h != 3 || g.kernel_w != 3 || w.stride_h != 1 || w.stride_w != 1 ||
         w.dilation_h != 1 || w.dilation_w != 1)
       return "Winograd is for 3x3 kernels with stride and dilation 1";
-    if (pooled_) {
+    const graph::Padding2d& padding = w.padding;
+    if (kernel_case.op.kind == &graph::conv2d_backward_data_kind() &&
+        std::max({padding.top, padding.left, padding.bottom, padding.right}) > 2)
+      return "it is for paddings that the kernel reaches across";
+    if (is_pooled(kernel_case.op)) {
       const graph::PoolWindow pool = graph::pool_window(kernel_case.op);
       if (pool.height != 2 || pool.width != 2) return "it pools in windows of 2x2";
     }
@@ -163,22 +178,25 @@ class Winograd final : public Implementation {
     const int64_t multiple = std::max<int64_t>(8, HWY_DYNAMIC_DISPATCH(vector_lanes)());
     if (g.channels % multiple != 0 || g.out_channels % multiple != 0)
       return "it needs multiples of a vector's channels, and of 8";
-    if (!WinogradConvolution(g, pooled_).pays())
+    if (!winograd(kernel_case).pays())
       return "its transforms cost more than the products that it saves here";
     return std::nullopt;
   }
 
-  // Images leave in the layout in which they arrive, where the channels and the epilogue let them.
+  // Images leave in the layout in which they arrive, or in which an operand of the epilogue does,
+  // where the channels and the epilogue let them.
   OpLayouts layouts(const KernelCase& kernel_case,
                     std::span<const Layout> arriving) const override {
     OpLayouts layouts = Implementation::layouts(kernel_case, arriving);
     const graph::Op& op = kernel_case.op;
-    const Conv2dGeometry g = graph::conv2d_geometry(kernel_case.graph, op);
-    layouts.inputs[0] = own(arriving[0], g.channels);
-    const RegisterStages stages(op.epilogue);
-    const auto rest = std::span(op.epilogue).subspan(stages.count);
+    layouts.inputs[0] = own(arriving[0], kernel_case.input(0).shape.back());
+    const auto rest = std::span(op.epilogue).subspan(RegisterStages(op.epilogue).count);
     if (!Epilogue(kernel_case, rest).any_layout()) return layouts;
-    layouts.outputs.assign(layouts.outputs.size(), own(arriving[0], g.out_channels));
+    Layout leaving = arriving[0];
+    for (const graph::Stage& stage : rest)
+      if (stage.operand >= 0) leaving = arriving[static_cast<size_t>(stage.operand)];
+    layouts.outputs.assign(layouts.outputs.size(),
+                           own(leaving, kernel_case.output(0).shape.back()));
     for (const graph::Stage& stage : rest)
       if (stage.operand >= 0)
         layouts.inputs[static_cast<size_t>(stage.operand)] = layouts.outputs[0];
@@ -187,7 +205,7 @@ class Winograd final : public Implementation {
 
   Execution execution(const KernelCase& kernel_case) const override {
     Execution execution = Implementation::execution(kernel_case);
-    const WinogradConvolution w(graph::conv2d_geometry(kernel_case.graph, kernel_case.op), pooled_);
+    const WinogradConvolution w = winograd(kernel_case);
     execution.multiply_accumulates = w.multiply_accumulates();
     execution.other_flops += w.transform_flops();
     execution.fused_stages = RegisterStages(kernel_case.op.epilogue).count;
@@ -196,10 +214,17 @@ class Winograd final : public Implementation {
   }
 
   std::unique_ptr<Kernel> create(const KernelCase& kernel_case) const override {
-    return std::make_unique<WinogradKernel>(kernel_case, pooled_);
+    return std::make_unique<WinogradKernel>(kernel_case, winograd(kernel_case));
   }
 
  private:
+  static bool is_pooled(const graph::Op& op) { return op.kind == &graph::conv2d_max_pool2d_kind(); }
+  static WinogradConvolution winograd(const KernelCase& kernel_case) {
+    const graph::Op& op = kernel_case.op;
+    const Conv2dGeometry g = graph::conv2d_geometry(kernel_case.graph, op);
+    const bool to_data = op.kind == &graph::conv2d_backward_data_kind();
+    return {to_data ? graph::data_gradient_geometry(g) : g, is_pooled(op)};
+  }
   // The layout, where its blocks hold whole vectors and the channels fill blocks.
   static Layout own(Layout layout, int64_t channels) {
     const int64_t block = layout == Layout::kBlocked8 ? 8 : 16;
@@ -208,17 +233,20 @@ class Winograd final : public Implementation {
   }
 
   std::string_view name_;
-  bool pooled_;
 };
 
 }  // namespace
 
 const Implementation& conv2d_winograd() {
-  static const Winograd implementation("simd.conv2d.winograd", /*pooled=*/false);
+  static const Winograd implementation("simd.conv2d.winograd");
+  return implementation;
+}
+const Implementation& conv2d_backward_data_winograd() {
+  static const Winograd implementation("simd.conv2d_backward_data.winograd");
   return implementation;
 }
 const Implementation& conv2d_max_pool2d_winograd() {
-  static const Winograd implementation("simd.conv2d_max_pool2d.winograd", /*pooled=*/true);
+  static const Winograd implementation("simd.conv2d_max_pool2d.winograd");
   return implementation;
 }
 

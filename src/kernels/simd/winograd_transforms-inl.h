@@ -134,9 +134,10 @@ HWY_INLINE void winograd_data(const float* src, int64_t row, int64_t pixel, floa
   }
 }
 
-// The weights of a vector of output channels: from taps `tap` apart to points `point` apart.
-template <int kOutputs>
-HWY_INLINE void winograd_weights(const float* weights, int64_t tap, float* to, int64_t point) {
+// The weights of a vector of output channels: from taps that load(tap) gives to points `point`
+// apart.
+template <int kOutputs, class Load>
+HWY_INLINE void winograd_weights(Load load, float* to, int64_t point) {
   constexpr int n = kOutputs + 2;
   const D d;
   V columns[n][3];
@@ -144,7 +145,7 @@ HWY_INLINE void winograd_weights(const float* weights, int64_t tap, float* to, i
   for (int j = 0; j < 3; ++j) {
     V in[3], out[n];
     PRONGHORN_UNROLL
-    for (int i = 0; i < 3; ++i) in[i] = hn::LoadU(d, weights + (i * 3 + j) * tap);
+    for (int i = 0; i < 3; ++i) in[i] = load(i * 3 + j);
     WinogradTransforms<kOutputs>::weights(in, out);
     PRONGHORN_UNROLL
     for (int i = 0; i < n; ++i) columns[i][j] = out[i];
