@@ -222,10 +222,9 @@ HWY_INLINE void transform_outputs(const WinogradConvolution& w, const WinogradTa
                                  outputs);
       PRONGHORN_UNROLL
       for (int i = 0; i < kSide; ++i) {
-        if (i >= rows_inside) break;
         PRONGHORN_UNROLL
         for (int j = 0; j < kSide; ++j) {
-          if (j >= columns_inside) break;
+          if (i >= rows_inside || j >= columns_inside) continue;
           const int64_t at = offset + i * strides.row + j * strides.pixel;
           V result;
           if constexpr (kPooled) {
