@@ -33,6 +33,11 @@ constexpr Pass kPasses[] = {
     // A bias gradient is computed beside the weight gradient that reads the same tensor.
     {"fuse_bias_gradients",
      [](Graph& graph, const CompileOptions&) { fuse_bias_gradients(graph); }},
+    // A max-pooling's gradient goes into the convolutions' that skip its zeros.
+    {"fuse_max_pool_gradients",
+     [](Graph& graph, const CompileOptions& options) {
+       fuse_max_pool_gradients(graph, options.threads, options.family);
+     }},
     // The gradient of a dropout behind a Flatten can join the product before it.
     {"move_views_behind_elementwise",
      [](Graph& graph, const CompileOptions&) { move_views_behind_elementwise(graph); }},

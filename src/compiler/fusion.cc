@@ -1,10 +1,13 @@
 #include "compiler/fusion.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "compiler/uses.h"
 #include "graph/op_kind.h"
 #include "graph/ops/conv2d.h"
+#include "graph/ops/conv2d_max_pool2d_backward.h"
 #include "graph/ops/elementwise.h"
 #include "graph/ops/loss.h"
 #include "graph/ops/matmul.h"
@@ -33,6 +36,7 @@ bool is_softmax_loss(const Op& op) {
 // An op on whose result an epilogue may be applied before it is written.
 bool takes_epilogue(const Op& op) {
   return op.kind == &graph::conv2d_kind() || op.kind == &graph::conv2d_backward_data_kind() ||
+         op.kind == &graph::conv2d_max_pool2d_backward_data_kind() ||
          op.kind == &graph::matmul_kind() || op.kind == &graph::elementwise_kind() ||
          op.kind == &graph::conv2d_max_pool2d_kind() || op.kind == &graph::max_pool2d_kind() ||
          op.kind == &graph::max_pool2d_backward_kind() ||
@@ -71,6 +75,29 @@ bool overwritten_between(const Graph& graph, const Op& op, int begin, int end) {
     }
   }
   return false;
+}
+
+bool operands_have_its_shape(const Graph& graph, const Op& op) {
+  return std::all_of(op.inputs.begin(), op.inputs.end(), [&](ValueId input) {
+    return graph.value(input).shape == graph.input(op, 0).shape;
+  });
+}
+
+// A view of `value` in the shape of `reader`'s first input.
+Op reshape_of(Graph& graph, ValueId value, const Op& reader) {
+  const Shape& shape = graph.input(reader, 0).shape;
+  const auto id = static_cast<ValueId>(graph.values.size());
+  graph.values.push_back(
+      {.name = fmt::format("%{}", id), .shape = shape, .element = graph.value(value).element});
+  const auto extents = shape.extents();
+  Op op;
+  op.kind = &graph::reshape_kind();
+  op.layer = reader.layer;
+  op.phase = reader.phase;
+  op.inputs = {value};
+  op.outputs = {id};
+  op.attributes.set("shape", std::vector<int64_t>(extents.begin(), extents.end()));
+  return op;
 }
 
 }  // namespace
@@ -133,20 +160,33 @@ void fuse_bias_gradients(Graph& graph) {
 }
 
 void move_views_behind_elementwise(Graph& graph) {
-  const Uses uses = find_uses(graph);
-  for (Op& consumer : graph.ops) {
-    if (consumer.kind != &graph::elementwise_kind() || consumer.inputs.size() != 1) continue;
-    const ValueId between = consumer.inputs[0];
+  for (size_t index = 0; index < graph.ops.size(); ++index) {
+    if (graph.ops[index].kind != &graph::elementwise_kind() ||
+        !operands_have_its_shape(graph, graph.ops[index]))
+      continue;
+    const ValueId between = graph.ops[index].inputs[0];
+    const Uses uses = find_uses(graph);
     const int writer = uses.writer[at(between)];
     if (writer == Uses::kNone || uses.readers[at(between)].size() != 1 ||
         graph.value(between).role != graph::ValueRole::kTemporary)
       continue;
-    Op& view = graph.ops[static_cast<size_t>(writer)];
+    Op view = graph.ops[static_cast<size_t>(writer)];
     if (view.kind != &graph::reshape_kind()) continue;
+    graph.ops.erase(graph.ops.begin() + writer);
+    --index;
+    Op consumer = graph.ops[index];
     graph.value(between).shape = graph.input(view, 0).shape;
-    std::swap(view.inputs, consumer.inputs);
+    std::swap(view.inputs[0], consumer.inputs[0]);
     std::swap(view.outputs, consumer.outputs);
-    std::swap(view, consumer);
+    for (size_t i = 1; i < consumer.inputs.size(); ++i) {
+      const Op reshaped = reshape_of(graph, consumer.inputs[i], consumer);
+      consumer.inputs[i] = reshaped.outputs[0];
+      graph.ops.insert(graph.ops.begin() + static_cast<std::ptrdiff_t>(index), reshaped);
+      ++index;
+    }
+    graph.ops[index] = std::move(consumer);
+    ++index;
+    graph.ops.insert(graph.ops.begin() + static_cast<std::ptrdiff_t>(index), std::move(view));
   }
 }
 

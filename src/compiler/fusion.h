@@ -16,9 +16,9 @@ void fuse_softmax_cross_entropy(graph::Graph& graph);
 // conv2d_backward_weights that reads the same diff_dst.
 void fuse_bias_gradients(graph::Graph& graph);
 
-// A reshape of which an elementwise op without operands is the only reader changes places with it,
-// so that the elementwise op can join what comes before. A stage's element numbers are those of the
-// row-major order, which a reshape keeps.
+// A reshape of which an elementwise op is the only reader changes places with it, so that the
+// elementwise op can join what comes before; its operands are reshaped instead. A stage's element
+// numbers are those of the row-major order, which a reshape keeps.
 void move_views_behind_elementwise(graph::Graph& graph);
 
 // An elementwise op moves into the epilogue of the op whose output it reads, where nothing else

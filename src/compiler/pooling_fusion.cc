@@ -7,6 +7,7 @@
 #include "compiler/uses.h"
 #include "graph/op_kind.h"
 #include "graph/ops/conv2d.h"
+#include "graph/ops/conv2d_max_pool2d_backward.h"
 #include "graph/ops/elementwise.h"
 #include "graph/ops/pool2d.h"
 
@@ -74,6 +75,35 @@ void fuse_max_pooling(Graph& graph, int threads, kernels::ForcedFamily family) {
       continue;
     // In the convolution's place, where its inputs are what it reads.
     graph.ops[*source] = *std::move(joined);
+    graph.ops.erase(graph.ops.begin() + static_cast<std::ptrdiff_t>(index));
+    --index;
+  }
+}
+
+void fuse_max_pool_gradients(Graph& graph, int threads, kernels::ForcedFamily family) {
+  for (size_t index = 0; index < graph.ops.size(); ++index) {
+    if (graph.ops[index].kind != &graph::max_pool2d_backward_kind()) continue;
+    const Op backward = graph.ops[index];
+    const ValueId gradient = backward.outputs[0];
+    if (!backward.epilogue.empty() || graph.value(gradient).role != graph::ValueRole::kTemporary)
+      continue;
+    const std::vector<int> readers = find_uses(graph).readers[static_cast<size_t>(gradient)];
+    const bool fuse = std::all_of(readers.begin(), readers.end(), [&](int reader) {
+      const Op& op = graph.ops[static_cast<size_t>(reader)];
+      if (op.kind != &graph::conv2d_backward_data_kind() &&
+          op.kind != &graph::conv2d_backward_weights_kind())
+        return false;
+      const Op fused = graph::fused_with_max_pool(op, backward);
+      const kernels::Implementation* const chosen =
+          kernels::select({graph, fused, threads}, family).chosen;
+      return chosen->family() != kernels::Family::kReference &&
+             (!family || chosen->family() == *family);
+    });
+    if (!fuse) continue;
+    for (const int reader : readers) {
+      Op& op = graph.ops[static_cast<size_t>(reader)];
+      op = graph::fused_with_max_pool(op, backward);
+    }
     graph.ops.erase(graph.ops.begin() + static_cast<std::ptrdiff_t>(index));
     --index;
   }

@@ -20,4 +20,8 @@ void move_activations_behind_max_pooling(graph::Graph& graph);
 // other than the textbook's runs that.
 void fuse_max_pooling(graph::Graph& graph, int threads, kernels::ForcedFamily family);
 
+// A max-pooling's gradient that only gradients of convolutions read goes into them, where they have
+// a kernel that skips its zeros.
+void fuse_max_pool_gradients(graph::Graph& graph, int threads, kernels::ForcedFamily family);
+
 }  // namespace pronghorn::compiler

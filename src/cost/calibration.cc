@@ -15,6 +15,7 @@
 #include "graph/ops/batch_norm.h"
 #include "graph/ops/concatenate.h"
 #include "graph/ops/conv2d.h"
+#include "graph/ops/conv2d_max_pool2d_backward.h"
 #include "graph/ops/elementwise.h"
 #include "graph/ops/loss.h"
 #include "graph/ops/matmul.h"
@@ -122,9 +123,15 @@ void add_pooled_convolution(Graphs& graphs, const ConvolutionShape& shape, int64
     graph::max_pool2d(builder, dst, {});
     const graph::Op pooling = builder.graph().ops.back();
     add_gradient(builder, {true});
-    const ValueId diff_dst = builder.graph().ops.back().outputs[0];
-    convolution.kind->gradient(builder, convolution, std::vector{diff_dst}, {true, true});
+    graph::Graph& graph = builder.graph();
+    const graph::Op max_pool_backward = graph.ops.back();
+    convolution.kind->gradient(builder, convolution, std::vector{max_pool_backward.outputs[0]},
+                               {true, true});
     add_bias_gradient(builder);
+    for (graph::Op& op : graph.ops)
+      if (std::find(op.inputs.begin(), op.inputs.end(), max_pool_backward.outputs[0]) !=
+          op.inputs.end())
+        op = graph::fused_with_max_pool(op, max_pool_backward);
     const graph::Op joined = graph::with_max_pooling(convolution, pooling).value();
     builder.add_op(*joined.kind, joined.inputs, joined.attributes);
   });

@@ -5,6 +5,7 @@
 
 #include "graph/op_kind.h"
 #include "graph/ops/conv2d.h"
+#include "graph/ops/conv2d_max_pool2d_backward.h"
 #include "graph/ops/matmul.h"
 #include "graph/ops/optimizer_update.h"
 #include "graph/ops/pool2d.h"
@@ -26,7 +27,9 @@ double log_of_bytes(double bytes) { return std::clamp(std::log2(std::max(1.0, by
 bool is_convolution(const graph::OpKind& kind) {
   return &kind == &graph::conv2d_kind() || &kind == &graph::conv2d_backward_data_kind() ||
          &kind == &graph::conv2d_backward_weights_kind() ||
-         &kind == &graph::conv2d_max_pool2d_kind();
+         &kind == &graph::conv2d_max_pool2d_kind() ||
+         &kind == &graph::conv2d_max_pool2d_backward_data_kind() ||
+         &kind == &graph::conv2d_max_pool2d_backward_weights_kind();
 }
 
 bool is_pooling(const graph::OpKind& kind) {

@@ -9,8 +9,8 @@
 
 #include "base/philox.h"
 #include "graph/op_kind.h"
+#include "graph/ops/conv2d_max_pool2d_backward.h"
 #include "graph/ops/matmul.h"
-#include "graph/ops/pool2d.h"
 #include "kernels/simd/matmul_panels.h"
 #include "platform/aligned_buffer.h"
 #include "platform/cpu_info.h"
@@ -32,16 +32,13 @@ constexpr double kAlive = 0.6;
 // dropout (.3 to .5).
 constexpr double kNonzero = 0.4;
 
-double density_of(const Graph& graph, graph::ValueId id) {
-  for (const Op& op : graph.ops)
-    if (op.kind == &graph::max_pool2d_backward_kind() && op.outputs[0] == id) {
-      const graph::Pool2dWindow window = graph::pool2d_geometry(graph, op).window;
-      return kAlive / static_cast<double>(window.pool_h * window.pool_w);
-    }
-  for (const Op& op : graph.ops)
-    if (op.kind == &graph::matmul_kind() && op.inputs[0] == id &&
-        kernels::simd::may_hold_zeros(graph, id))
-      return kNonzero;
+double density_of(const Graph& graph, const Op& op, graph::ValueId id) {
+  const bool to_data = op.kind == &graph::conv2d_max_pool2d_backward_data_kind();
+  const bool to_weights = op.kind == &graph::conv2d_max_pool2d_backward_weights_kind();
+  if ((to_data && op.inputs[0] == id) || (to_weights && op.inputs[1] == id)) return kAlive;
+  if (op.kind == &graph::matmul_kind() && op.inputs[0] == id &&
+      kernels::simd::may_hold_zeros(graph, id))
+    return kNonzero;
   return 1;
 }
 
@@ -89,7 +86,8 @@ TimedKernel::TimedKernel(Graph graph, size_t op_index,
   kernel_ = implementation.create(kernel_case);
   kernels::Buffers buffers;
   const auto add_operand = [&](graph::ValueId id) {
-    operands_.push_back(make_buffer(graph_.value(id), density_of(graph_, id), operands_.size()));
+    operands_.push_back(
+        make_buffer(graph_.value(id), density_of(graph_, op, id), operands_.size()));
     return operands_.back().data();
   };
   for (const graph::ValueId id : op.inputs) buffers.inputs.push_back(add_operand(id));

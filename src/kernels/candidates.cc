@@ -5,6 +5,7 @@
 #include "graph/ops/batch_norm.h"
 #include "graph/ops/concatenate.h"
 #include "graph/ops/conv2d.h"
+#include "graph/ops/conv2d_max_pool2d_backward.h"
 #include "graph/ops/elementwise.h"
 #include "graph/ops/loss.h"
 #include "graph/ops/matmul.h"
@@ -31,15 +32,19 @@ const Table& table() {
        {&simd::conv2d_few_channels(), &simd::conv2d_winograd(), &onednn::conv2d_winograd(),
         &onednn::conv2d_direct(), &reference::conv2d()}},
       {&graph::conv2d_backward_data_kind(),
-       {&simd::conv2d_backward_data_few_channels(), &simd::conv2d_backward_data_sparse(),
-        &simd::conv2d_backward_data_winograd(), &onednn::conv2d_backward_data_winograd(),
-        &onednn::conv2d_backward_data_direct(), &reference::conv2d_backward_data()}},
+       {&simd::conv2d_backward_data_few_channels(), &simd::conv2d_backward_data_winograd(),
+        &onednn::conv2d_backward_data_winograd(), &onednn::conv2d_backward_data_direct(),
+        &reference::conv2d_backward_data()}},
       {&graph::conv2d_backward_weights_kind(),
-       {&simd::conv2d_backward_weights_few_channels(), &simd::conv2d_backward_weights_sparse(),
-        &onednn::conv2d_backward_weights_winograd(), &onednn::conv2d_backward_weights_direct(),
-        &reference::conv2d_backward_weights()}},
+       {&simd::conv2d_backward_weights_few_channels(), &onednn::conv2d_backward_weights_winograd(),
+        &onednn::conv2d_backward_weights_direct(), &reference::conv2d_backward_weights()}},
       {&graph::conv2d_max_pool2d_kind(),
        {&simd::conv2d_max_pool2d_winograd(), &reference::conv2d_max_pool2d()}},
+      {&graph::conv2d_max_pool2d_backward_data_kind(),
+       {&simd::conv2d_max_pool2d_backward_data(), &reference::conv2d_max_pool2d_backward_data()}},
+      {&graph::conv2d_max_pool2d_backward_weights_kind(),
+       {&simd::conv2d_max_pool2d_backward_weights(),
+        &reference::conv2d_max_pool2d_backward_weights()}},
 
       {&graph::matmul_kind(), {&simd::matmul(), &onednn::matmul(), &reference::matmul()}},
 

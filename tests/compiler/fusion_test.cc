@@ -363,9 +363,8 @@ TEST(Fusion, BiasGradientsJoinTheConvolutionThatReadsTheSameTensor) {
 )");
 }
 
-// Both elementwise ops pass the view, one after the other; the one with an operand of the view's
-// shape does not.
-TEST(Fusion, ViewMovesBehindElementwiseOpsWithoutOperands) {
+// All elementwise ops pass the view, one after the other; an operand is reshaped for it.
+TEST(Fusion, ViewMovesBehindElementwiseOps) {
   WeightStore weights(1);
   Net net(weights, 8);
   const ValueId src = net.input({2, 2, 3});

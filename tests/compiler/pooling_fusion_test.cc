@@ -8,6 +8,7 @@
 #include "compiler/net.h"
 #include "graph/op_kind.h"
 #include "graph/ops/conv2d.h"
+#include "graph/ops/conv2d_max_pool2d_backward.h"
 #include "graph/ops/pool2d.h"
 #include "graph/printer.h"
 #include "kernels/selection.h"
@@ -171,6 +172,68 @@ TEST(FuseMaxPooling, TrainsAsTheTwoOpsDo) {
     for (size_t i = 0; i < fused.weights.size(); ++i)
       ASSERT_NEAR(fused.weights[i], other->weights[i], 2e-5) << i;
   }
+}
+
+// Training steps of a net whose second convolution is max-pooled.
+class PooledConvolution : public ::testing::Test {
+ protected:
+  // Another net with the same weights each time.
+  struct Step {
+    WeightStore weights{1};
+    Net net{weights, 4};
+  };
+  static std::unique_ptr<Step> step(const std::string& activation, int64_t window) {
+    auto step = std::make_unique<Step>();
+    Net& net = step->net;
+    ValueId value = net.conv2d(net.input({10, 10, 1}), 16, "conv2d");
+    value = net.conv2d(net.activation(value, "relu"), 16, "conv2d_1");
+    value = net.max_pool(net.activation(value, activation), window);
+    value = net.dense(net.dropout(net.flatten(value), 0.25, 1), 3, "dense");
+    net.train(net.activation(value, "softmax"), optimizer("sgd"));
+    return step;
+  }
+  // All weights after a few steps.
+  static std::vector<float> trained(const std::string& activation, int64_t window,
+                                    const CompileOptions& options) {
+    const auto made = step(activation, window);
+    const auto executable = made->net.compile(options);
+    const Parallel parallel(1);
+    for (uint64_t i = 0; i < 3; ++i) {
+      fill_batch(made->net, *executable, i);
+      executable->run({parallel, 7, i, 0.1f});
+    }
+    return made->weights.all_values();
+  }
+  static int64_t count(const runtime::Executable& executable, const graph::OpKind& kind) {
+    const auto& ops = executable.graph().ops;
+    return std::count_if(ops.begin(), ops.end(),
+                         [&](const graph::Op& op) { return op.kind == &kind; });
+  }
+};
+
+TEST_F(PooledConvolution, WithAKernelForItsGradientsHasThemFused) {
+  const auto executable = step("relu", 2)->net.compile();
+  EXPECT_EQ(count(*executable, graph::max_pool2d_backward_kind()), 0);
+  EXPECT_EQ(count(*executable, graph::conv2d_max_pool2d_backward_data_kind()), 1);
+  EXPECT_EQ(count(*executable, graph::conv2d_max_pool2d_backward_weights_kind()), 1);
+  // No kernel for windows of 3x3, and none of the families that are asked for here.
+  EXPECT_EQ(count(*step("relu", 3)->net.compile(), graph::max_pool2d_backward_kind()), 1);
+  for (const kernels::Family family : {kernels::Family::kReference, kernels::Family::kOnednn}) {
+    CompileOptions options;
+    options.family = family;
+    EXPECT_EQ(count(*step("relu", 2)->net.compile(options), graph::max_pool2d_backward_kind()), 1);
+  }
+  // An activation without a gradient at its output stays between.
+  EXPECT_EQ(count(*step("gelu", 2)->net.compile(), graph::max_pool2d_backward_kind()), 1);
+}
+
+TEST_F(PooledConvolution, TrainsAlikeWithItsGradientsFusedOrNot) {
+  CompileOptions options;
+  const std::vector<float> fused = trained("relu", 2, options);
+  options.disabled_passes = {"fuse_max_pool_gradients"};
+  const std::vector<float> apart = trained("relu", 2, options);
+  ASSERT_EQ(fused.size(), apart.size());
+  for (size_t i = 0; i < fused.size(); ++i) ASSERT_NEAR(fused[i], apart[i], 2e-5) << i;
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "graph/ops/batch_norm.h"
 #include "graph/ops/concatenate.h"
 #include "graph/ops/conv2d.h"
+#include "graph/ops/conv2d_max_pool2d_backward.h"
 #include "graph/ops/elementwise.h"
 #include "graph/ops/loss.h"
 #include "graph/ops/matmul.h"
@@ -60,11 +61,14 @@ void make_conv2d(const Case& described, GraphMaker& maker) {
     graph::max_pool2d(maker.builder(), dst, {pool.first, pool.second, pool.first, pool.second, {}});
     const graph::Op pooling = graph.ops.back();
     const ValueId diff_dst = maker.append_gradient(1, 1)[0];
+    const graph::Op pooling_backward = graph.ops.back();
     if (described.has("layout"))
-      graph.value(src).layout = graph.value(diff_dst).layout =
-          parse_layout(described.text("layout"));
+      for (const ValueId id : {src, pooling_backward.inputs[0], pooling_backward.inputs[1]})
+        graph.value(id).layout = parse_layout(described.text("layout"));
     backward_weights_op = graph.ops.size();
     maker.append_gradient(0, 2, diff_dst);
+    for (size_t i = backward_weights_op; i < graph.ops.size(); ++i)
+      graph.ops[i] = graph::fused_with_max_pool(graph.ops[i], pooling_backward);
     const graph::Op joined = graph::with_max_pooling(graph.ops[0], pooling).value();
     maker.builder().add_op(*joined.kind, joined.inputs, joined.attributes);
   } else {

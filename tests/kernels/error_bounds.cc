@@ -7,6 +7,7 @@
 #include "graph/ops/batch_norm.h"
 #include "graph/ops/concatenate.h"
 #include "graph/ops/conv2d.h"
+#include "graph/ops/conv2d_max_pool2d_backward.h"
 #include "graph/ops/elementwise.h"
 #include "graph/ops/loss.h"
 #include "graph/ops/matmul.h"
@@ -425,13 +426,15 @@ std::vector<Tensor> bare_bounds(const FilledGraph& filled, const graph::Op& op,
                                 const std::vector<Tensor>& expected, bool winograd) {
   const graph::OpKind* kind = op.kind;
   const graph::Graph& graph = filled.graph;
+  const bool pooled_to_data = kind == &graph::conv2d_max_pool2d_backward_data_kind();
+  const bool pooled_to_weights = kind == &graph::conv2d_max_pool2d_backward_weights_kind();
   if (kind == &graph::conv2d_kind() || kind == &graph::conv2d_backward_data_kind() ||
-      kind == &graph::conv2d_backward_weights_kind()) {
+      kind == &graph::conv2d_backward_weights_kind() || pooled_to_data || pooled_to_weights) {
     const graph::Conv2dGeometry g = graph::conv2d_geometry(graph, op);
     int64_t terms = g.kernel_h * g.kernel_w * g.channels;
-    if (kind == &graph::conv2d_backward_data_kind())
+    if (kind == &graph::conv2d_backward_data_kind() || pooled_to_data)
       terms = g.kernel_h * g.kernel_w * g.out_channels;
-    if (kind == &graph::conv2d_backward_weights_kind())
+    if (kind == &graph::conv2d_backward_weights_kind() || pooled_to_weights)
       terms = g.batch * g.out_height * g.out_width;
     return sum_bounds(filled, op, terms, winograd);
   }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "graph/ops/conv2d_max_pool2d_backward.h"
 #include "graph/ops/pool2d.h"
 #include "pronghorn/error.h"
 
@@ -176,6 +177,8 @@ Conv2dGeometry conv2d_geometry(const Graph& graph, const Op& op) {
     return geometry_from(window, graph.input(op, 0).shape, graph.input(op, 1).shape);
   if (op.kind == &conv2d_backward_data_kind())
     return geometry_from(window, graph.output(op, 0).shape, graph.input(op, 1).shape);
+  if (op.kind == &conv2d_max_pool2d_backward_data_kind())
+    return geometry_from(window, graph.output(op, 0).shape, graph.input(op, 2).shape);
   return geometry_from(window, graph.input(op, 0).shape, graph.output(op, 0).shape);
 }
 

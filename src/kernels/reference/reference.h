@@ -41,6 +41,8 @@ const ReferenceImplementation& conv2d();
 const ReferenceImplementation& conv2d_backward_data();
 const ReferenceImplementation& conv2d_backward_weights();
 const ReferenceImplementation& conv2d_max_pool2d();
+const ReferenceImplementation& conv2d_max_pool2d_backward_data();
+const ReferenceImplementation& conv2d_max_pool2d_backward_weights();
 const ReferenceImplementation& elementwise();
 const ReferenceImplementation& loss();
 const ReferenceImplementation& loss_backward();

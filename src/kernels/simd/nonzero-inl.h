@@ -1,4 +1,4 @@
-// Which elements of an image are not zero, as masks of bits.
+// Which gradients are not zero, and where they belong, as masks of bits.
 #if defined(PRONGHORN_KERNELS_SIMD_NONZERO_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef PRONGHORN_KERNELS_SIMD_NONZERO_INL_H_
 #undef PRONGHORN_KERNELS_SIMD_NONZERO_INL_H_
@@ -10,7 +10,8 @@
 
 #include <cstdint>
 
-#include "kernels/simd/sparse_gradient.h"
+#include "kernels/simd/pooled_gradient.h"
+#include "kernels/simd/unroll.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace pronghorn::kernels::simd {
@@ -36,12 +37,24 @@ HWY_INLINE uint64_t nonzero_mask(const float* values) {
   return mask;
 }
 
-// Of up to 64 channels, in blocks of 16, from `channel` on at one pixel.
-HWY_INLINE uint64_t nonzero_mask(const ImageView& image, const float* pixel, int64_t channels) {
-  uint64_t mask = 0;
-  for (int64_t c = 0; c < channels; c += 16)
-    mask |= nonzero_mask(pixel + c / 16 * image.block) << c;
-  return mask;
+// Which of 16 gradients are not zero and belong to a window's element 0, 1, 2, 3; added to the
+// masks `shift` bits up.
+HWY_INLINE void add_winner_masks(const float* values, const uint8_t* winners, int64_t shift,
+                                 uint64_t (&masks)[4]) {
+  const hn::CappedTag<uint8_t, 16> d8;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d8));
+  const uint64_t nonzero = nonzero_mask(values);
+  for (int64_t i = 0; i < 16; i += lanes) {
+    const auto winner = hn::LoadU(d8, winners + i);
+    PRONGHORN_UNROLL
+    for (int place = 0; place < 4; ++place) {
+      uint8_t bits[8];
+      hn::StoreMaskBits(d8, hn::Eq(winner, hn::Set(d8, static_cast<uint8_t>(place))), bits);
+      uint64_t won = bits[0];
+      if (lanes > 8) won |= static_cast<uint64_t>(bits[1]) << 8;
+      masks[place] |= (nonzero & won << i) << shift;
+    }
+  }
 }
 
 }  // namespace HWY_NAMESPACE

@@ -12,8 +12,8 @@ namespace pronghorn::kernels::simd {
 const Implementation& elementwise();  // any layout, but for bias_add and dropout
 
 // Gradients of a convolution whose output is max-pooled; plain or nChw16c.
-const Implementation& conv2d_backward_weights_sparse();
-const Implementation& conv2d_backward_data_sparse();
+const Implementation& conv2d_max_pool2d_backward_weights();
+const Implementation& conv2d_max_pool2d_backward_data();
 
 const Implementation& sum_rows();  // any layout
 

@@ -9,30 +9,44 @@
 #include "kernels/kernel.h"
 
 // What the two gradients of a max-pooled convolution share. Of each pooling window at most one
-// element has a gradient, and none where relu cut the maximum, so three quarters and more of
-// diff_dst are zero: these kernels go from one gradient that is not zero to the next. The sums are
+// element has a gradient, and none where relu cut the maximum: these kernels go from one gradient
+// that is not zero to the next, and learn from the pooling's index where it belongs. The sums are
 // those of dense kernels in another order (SparseTrain: Gong et al., PACT 2020).
 namespace pronghorn::kernels::simd {
 
-// How the floats of one image lie in memory, plain or in blocks of 16 channels: those of channels
+// How the elements of one image lie in memory, plain or in blocks of 16 channels: those of channels
 // c to c + 15 (c a multiple of 16) are neighbours.
-struct ImageView {
-  float* data;
+template <class T>
+struct View {
+  T* data;
   int64_t row;    // from a row to the next
   int64_t pixel;  // from a pixel to the next
   int64_t block;  // from 16 channels to the next 16
 
-  float* channel(int64_t c) const { return data + c / 16 * block + c % 16; }
+  T* channel(int64_t c) const { return data + c / 16 * block + c % 16; }
 };
+using ImageView = View<float>;
 
 // An image in one of these layouts.
-inline ImageView image_view(float* data, graph::Layout layout, int64_t rows, int64_t columns,
-                            int64_t channels) {
+template <class T>
+View<T> image_view(T* data, graph::Layout layout, int64_t rows, int64_t columns, int64_t channels) {
   if (layout == graph::Layout::kPlain) return {data, columns * channels, channels, 16};
   return {data, columns * 16, 16, rows * columns * 16};
 }
 // One of a tensor's images.
-ImageView image_view(float* tensor, const graph::Value& value, int64_t image);
+template <class T>
+View<T> image_view(T* tensor, const graph::Value& value, int64_t image) {
+  const int64_t height = value.shape[1], width = value.shape[2], channels = value.shape[3];
+  return image_view(tensor + image * height * width * channels, value.layout, height, width,
+                    channels);
+}
+
+// The gradients to one image's pooling windows of 2x2, and which element of its window each belongs
+// to: 2 row + column.
+struct PooledGradient {
+  ImageView values;
+  View<const uint8_t> winners;
+};
 
 // A number of floats rounded up to whole cache lines.
 inline int64_t whole_lines(int64_t floats) { return (floats + 15) / 16 * 16; }
@@ -76,14 +90,14 @@ class PaddedImage {
   int64_t rows_ = 0, columns_ = 0, top_ = 0, left_ = 0;
 };
 
-class SparseGradient : public Implementation {
+// What can be asked of both kernels.
+class PooledGradientImplementation : public Implementation {
  public:
   Family family() const override { return Family::kSimd; }
   std::optional<std::string> refuse(const KernelCase& kernel_case) const override;
   Execution execution(const KernelCase& kernel_case) const override;
 
  protected:
-  virtual graph::ValueId diff_dst(const graph::Op& op) const = 0;
   // The layout itself where the kernels run in it.
   static graph::Layout own(graph::Layout layout) {
     return layout == graph::Layout::kBlocked16 ? layout : graph::Layout::kPlain;

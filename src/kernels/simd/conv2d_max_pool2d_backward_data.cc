@@ -1,9 +1,9 @@
-#include "graph/ops/conv2d.h"
+#include "graph/ops/conv2d_max_pool2d_backward.h"
 
 #include "kernels/simd/simd.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "kernels/simd/conv2d_backward_data_sparse.cc"
+#define HWY_TARGET_INCLUDE "kernels/simd/conv2d_max_pool2d_backward_data.cc"
 #include <hwy/foreach_target.h>
 // After foreach_target.h, which compiles this file once per instruction set.
 #include <hwy/highway.h>
@@ -19,8 +19,8 @@ namespace HWY_NAMESPACE {
 
 constexpr int kTaps = 9;
 
-// Adds what the gradients at one place of a 2x2 block of diff_dst, named by the bits of `mask`,
-// send to the 4x4 patch of diff_src that the block covers.
+// Adds what the gradients at one element of a 2x2 window, named by the bits of `mask`, send to the
+// 4x4 patch of diff_src that the window covers.
 template <int Y, int X>
 HWY_INLINE void add_place(uint64_t mask, const float* values, int64_t block, const float* weights,
                           V (&patch)[4][4]) {
@@ -38,49 +38,68 @@ HWY_INLINE void add_place(uint64_t mask, const float* values, int64_t block, con
   }
 }
 
-// One image's gradient to the data. `weights`: [vector of input channels][output
-// channel][tap][lane]. diff_src is zero before, and as large as the patches of all 2x2 blocks
-// together.
-void add_data_gradient(const ImageView& diff_dst, int64_t height, int64_t width,
+// Two columns of a patch, from and to memory.
+template <int First>
+HWY_INLINE void load_columns(const float* from, const ImageView& image, V (&patch)[4][4]) {
+  PRONGHORN_UNROLL
+  for (int i = 0; i < 4; ++i) PRONGHORN_UNROLL
+  for (int j = First; j < First + 2; ++j)
+    patch[i][j] = hn::LoadU(D(), from + i * image.row + j * image.pixel);
+}
+template <int First>
+HWY_INLINE void store_columns(const V (&patch)[4][4], const ImageView& image, float* to) {
+  PRONGHORN_UNROLL
+  for (int i = 0; i < 4; ++i) PRONGHORN_UNROLL
+  for (int j = First; j < First + 2; ++j)
+    hn::StoreU(patch[i][j], D(), to + i * image.row + j * image.pixel);
+}
+
+// One image's gradient to the data. height and width: windows. `weights`: [vector of input
+// channels][output channel][tap][lane]. diff_src is zero before, and as large as the patches of all
+// windows together.
+void add_data_gradient(const PooledGradient& gradient, int64_t height, int64_t width,
                        int64_t out_channels, const float* weights, const ImageView& diff_src,
                        int64_t channels) {
   const D d;
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
-  // Blocks side by side, and output channels, that are walked with one vector of input channels:
+  // Windows side by side, and output channels, that are walked with one vector of input channels:
   // its weights stay near, and the loops over bits are long enough for their ends to be rare.
-  constexpr int64_t kBlocks = 32, kChannels = 64;
-  for (int64_t y = 0; y < height; y += 2)
-    for (int64_t begin = 0; begin < width; begin += 2 * kBlocks)
+  constexpr int64_t kWindows = 32, kChannels = 64;
+  for (int64_t y = 0; y < height; ++y)
+    for (int64_t begin = 0; begin < width; begin += kWindows)
       for (int64_t o = 0; o < out_channels; o += kChannels) {
         const int64_t count = std::min(kChannels, out_channels - o);
-        const int64_t end = std::min(width, begin + 2 * kBlocks);
-        const float* const corner = diff_dst.channel(o) + y * diff_dst.row;
-        uint64_t masks[kBlocks][4] = {};
-        for (int64_t x = begin; x < end; ++x)
-          for (int64_t below = 0; below < std::min<int64_t>(2, height - y); ++below)
-            masks[(x - begin) / 2][2 * below + (x - begin) % 2] =
-                nonzero_mask(diff_dst, corner + below * diff_dst.row + x * diff_dst.pixel, count);
+        const int64_t end = std::min(width, begin + kWindows);
+        const float* const values = gradient.values.channel(o) + y * gradient.values.row;
+        const uint8_t* const winners = gradient.winners.channel(o) + y * gradient.winners.row;
+        uint64_t masks[kWindows][4];
+        for (int64_t x = begin; x < end; ++x) {
+          std::fill_n(masks[x - begin], 4, 0);
+          for (int64_t c = 0; c < count; c += 16)
+            add_winner_masks(values + x * gradient.values.pixel + c / 16 * gradient.values.block,
+                             winners + x * gradient.winners.pixel + c / 16 * gradient.winners.block,
+                             c, masks[x - begin]);
+        }
         for (int64_t c = 0; c < channels; c += lanes) {
           const float* const taps = weights + (c / lanes * out_channels + o) * kTaps * lanes;
-          for (int64_t x = begin; x < end; x += 2) {
-            const uint64_t* const mask = masks[(x - begin) / 2];
-            const float* const values = corner + x * diff_dst.pixel;
-            float* const to = diff_src.channel(c) + y * diff_src.row + x * diff_src.pixel;
-            V patch[4][4];
+          // The patch slides: a window's right half is the next one's left.
+          float* to = diff_src.channel(c) + 2 * (y * diff_src.row + begin * diff_src.pixel);
+          V patch[4][4];
+          load_columns<0>(to, diff_src, patch);
+          for (int64_t x = begin; x < end; ++x, to += 2 * diff_src.pixel) {
+            load_columns<2>(to, diff_src, patch);
+            const uint64_t* const mask = masks[x - begin];
+            const float* const at = values + x * gradient.values.pixel;
+            add_place<0, 0>(mask[0], at, gradient.values.block, taps, patch);
+            add_place<0, 1>(mask[1], at, gradient.values.block, taps, patch);
+            add_place<1, 0>(mask[2], at, gradient.values.block, taps, patch);
+            add_place<1, 1>(mask[3], at, gradient.values.block, taps, patch);
+            store_columns<0>(patch, diff_src, to);
             PRONGHORN_UNROLL
             for (int i = 0; i < 4; ++i) PRONGHORN_UNROLL
-            for (int j = 0; j < 4; ++j)
-              patch[i][j] = hn::LoadU(d, to + i * diff_src.row + j * diff_src.pixel);
-            add_place<0, 0>(mask[0], values, diff_dst.block, taps, patch);
-            add_place<0, 1>(mask[1], values + diff_dst.pixel, diff_dst.block, taps, patch);
-            add_place<1, 0>(mask[2], values + diff_dst.row, diff_dst.block, taps, patch);
-            add_place<1, 1>(mask[3], values + diff_dst.row + diff_dst.pixel, diff_dst.block, taps,
-                            patch);
-            PRONGHORN_UNROLL
-            for (int i = 0; i < 4; ++i) PRONGHORN_UNROLL
-            for (int j = 0; j < 4; ++j)
-              hn::StoreU(patch[i][j], d, to + i * diff_src.row + j * diff_src.pixel);
+            for (int j = 0; j < 2; ++j) patch[i][j] = patch[i][j + 2];
           }
+          store_columns<0>(patch, diff_src, to);
         }
       }
 }
@@ -120,12 +139,14 @@ class DataGradient final : public Kernel {
  public:
   explicit DataGradient(const KernelCase& kernel_case)
       : g_(conv2d_geometry(kernel_case.graph, kernel_case.op)),
+        pooling_(graph::pooling_geometry(kernel_case.graph, kernel_case.op)),
         diff_dst_value_(kernel_case.input(0)),
+        winners_value_(kernel_case.input(1)),
         diff_src_value_(kernel_case.output(0)),
         slices_(g_.batch),
         threads_(kernel_case.threads),
         epilogue_(kernel_case),
-        // As large as the patches of all 2x2 blocks together.
+        // As large as the patches of all windows together.
         padded_(diff_src_value_, (g_.out_height + 1) / 2 * 2 + 2, (g_.out_width + 1) / 2 * 2 + 2,
                 g_.window.padding.top, g_.window.padding.left) {
     choose_target();
@@ -140,7 +161,8 @@ class DataGradient final : public Kernel {
 
   void bind(const Buffers& buffers) override {
     diff_dst_ = buffers.input(0);
-    weights_ = buffers.input(1);
+    winners_ = reinterpret_cast<const uint8_t*>(buffers.inputs[1]);
+    weights_ = buffers.input(2);
     diff_src_ = buffers.output(0);
     packed_ = reinterpret_cast<float*>(buffers.workspace);
     epilogue_.bind(buffers);
@@ -159,27 +181,31 @@ class DataGradient final : public Kernel {
   int64_t weights_floats() const { return whole_lines(9 * g_.channels * g_.out_channels); }
 
   void run_image(int64_t image, float* around, const RunContext& context) const {
-    const ImageView diff_dst = image_view(diff_dst_, diff_dst_value_, image);
+    const PooledGradient gradient{image_view(diff_dst_, diff_dst_value_, image),
+                                  image_view(winners_, winners_value_, image)};
     const ImageView diff_src = image_view(diff_src_, diff_src_value_, image);
     const int64_t elements = g_.height * g_.width * g_.channels;
     if (padded_.needed()) {
       const ImageView padded = padded_.view(around);
       padded_.clear(around);
-      add_(diff_dst, g_.out_height, g_.out_width, g_.out_channels, packed_, padded, g_.channels);
+      add_(gradient, pooling_.out_height, pooling_.out_width, g_.out_channels, packed_, padded,
+           g_.channels);
       padded_.for_rows(diff_src, padded,
                        [](float* of_image, const float* of_padded, int64_t floats) {
                          std::copy_n(of_padded, floats, of_image);
                        });
     } else {
       std::fill(diff_src.data, diff_src.data + elements, 0.0f);
-      add_(diff_dst, g_.out_height, g_.out_width, g_.out_channels, packed_, diff_src, g_.channels);
+      add_(gradient, pooling_.out_height, pooling_.out_width, g_.out_channels, packed_, diff_src,
+           g_.channels);
     }
     if (!epilogue_.empty())
       epilogue_.apply(diff_src.data, diff_src.data, image * elements, elements, context);
   }
 
   Conv2dGeometry g_;
-  graph::Value diff_dst_value_, diff_src_value_;
+  graph::Pool2dGeometry pooling_;
+  graph::Value diff_dst_value_, winners_value_, diff_src_value_;
   BatchSlices slices_;
   int threads_;
   Epilogue epilogue_;
@@ -187,23 +213,25 @@ class DataGradient final : public Kernel {
   decltype(&HWY_STATIC_DISPATCH(pack_weights)) pack_;
   decltype(&HWY_STATIC_DISPATCH(add_data_gradient)) add_;
   float* diff_dst_ = nullptr;
+  const uint8_t* winners_ = nullptr;
   float* weights_ = nullptr;
   float* diff_src_ = nullptr;
   float* packed_ = nullptr;
 };
 
-class SparseDataGradient final : public SparseGradient {
+class PooledDataGradient final : public PooledGradientImplementation {
  public:
-  std::string_view name() const override { return "simd.conv2d_backward_data.sparse"; }
+  std::string_view name() const override { return "simd.conv2d_max_pool2d_backward_data.sparse"; }
   bool takes_epilogue() const override { return true; }
 
   OpLayouts layouts(const KernelCase& kernel_case,
                     std::span<const Layout> arriving) const override {
     OpLayouts layouts = Implementation::layouts(kernel_case, arriving);
     layouts.inputs[0] = own(arriving[0]);
+    layouts.inputs[1] = own(arriving[1]);
     // What comes after it, a gradient as well, most likely likes what came before.
     if (!Epilogue(kernel_case).any_layout()) return layouts;
-    layouts.outputs[0] = own(arriving[0]);
+    layouts.outputs[0] = own(arriving[1]);
     for (const graph::Stage& stage : kernel_case.op.epilogue)
       if (stage.operand >= 0 && stage.function != graph::StageFunction::kBiasAdd)
         layouts.inputs[static_cast<size_t>(stage.operand)] = layouts.outputs[0];
@@ -212,15 +240,12 @@ class SparseDataGradient final : public SparseGradient {
   std::unique_ptr<Kernel> create(const KernelCase& kernel_case) const override {
     return std::make_unique<DataGradient>(kernel_case);
   }
-
- protected:
-  graph::ValueId diff_dst(const graph::Op& op) const override { return op.inputs[0]; }
 };
 
 }  // namespace
 
-const Implementation& conv2d_backward_data_sparse() {
-  static const SparseDataGradient implementation;
+const Implementation& conv2d_max_pool2d_backward_data() {
+  static const PooledDataGradient implementation;
   return implementation;
 }
 

@@ -1,9 +1,9 @@
-#include "graph/ops/conv2d.h"
+#include "graph/ops/conv2d_max_pool2d_backward.h"
 
 #include "kernels/simd/simd.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "kernels/simd/conv2d_backward_weights_sparse.cc"
+#define HWY_TARGET_INCLUDE "kernels/simd/conv2d_max_pool2d_backward_weights.cc"
 #include <hwy/foreach_target.h>
 // After foreach_target.h, which compiles this file once per instruction set.
 #include <hwy/highway.h>
@@ -13,8 +13,8 @@
 #include "kernels/simd/nonzero-inl.h"
 #include "kernels/simd/unroll.h"
 
-#ifndef PRONGHORN_KERNELS_SIMD_CONV2D_BACKWARD_WEIGHTS_SPARSE_ONCE_
-#define PRONGHORN_KERNELS_SIMD_CONV2D_BACKWARD_WEIGHTS_SPARSE_ONCE_
+#ifndef PRONGHORN_KERNELS_SIMD_CONV2D_MAX_POOL2D_BACKWARD_WEIGHTS_ONCE_
+#define PRONGHORN_KERNELS_SIMD_CONV2D_MAX_POOL2D_BACKWARD_WEIGHTS_ONCE_
 
 namespace pronghorn::kernels::simd {
 
@@ -42,22 +42,28 @@ namespace HWY_NAMESPACE {
 
 constexpr int kTaps = 9;
 
-// Makes the lists, by channel, of the gradients in rows [first, last) that are not zero.
-void collect(const ImageView& diff_dst, int64_t first, int64_t last, int64_t width,
+// Makes the lists, by channel, of the gradients in rows [first, last) of windows that are not zero.
+void collect(const PooledGradient& gradient, int64_t first, int64_t last, int64_t width,
              const ImageView& src, GradientLists& lists) {
+  const auto row = static_cast<int32_t>(src.row), pixel = static_cast<int32_t>(src.pixel);
+  const int32_t places[4] = {0, pixel, row, row + pixel};
   std::fill(lists.counts, lists.counts + lists.channels, 0);
   for (int64_t block = 0; block < lists.channels; block += 16) {
-    const float* const channel = diff_dst.channel(block);
+    const float* const of_values = gradient.values.channel(block);
+    const uint8_t* const of_winners = gradient.winners.channel(block);
     for (int64_t y = first; y < last; ++y)
       for (int64_t x = 0; x < width; ++x) {
-        const float* const values = channel + y * diff_dst.row + x * diff_dst.pixel;
+        const float* const values = of_values + y * gradient.values.row + x * gradient.values.pixel;
+        const uint8_t* const winners =
+            of_winners + y * gradient.winners.row + x * gradient.winners.pixel;
         const uint64_t mask = nonzero_mask(values);
-        const auto place = static_cast<int32_t>(y * src.row + x * src.pixel);
+        const auto corner = static_cast<int32_t>(2 * (y * src.row + x * src.pixel));
         // Every channel writes; only what is not zero stays. Which are, no branch could foresee.
         PRONGHORN_UNROLL
         for (int64_t i = 0; i < 16; ++i) {
           int32_t& count = lists.counts[block + i];
-          lists.entries[(block + i) * lists.capacity + count] = {place, values[i]};
+          lists.entries[(block + i) * lists.capacity + count] = {corner + places[winners[i]],
+                                                                 values[i]};
           count += static_cast<int32_t>(mask >> i & 1);
         }
       }
@@ -151,8 +157,10 @@ class WeightGradient final : public Kernel {
  public:
   explicit WeightGradient(const KernelCase& kernel_case)
       : g_(conv2d_geometry(kernel_case.graph, kernel_case.op)),
+        pooling_(graph::pooling_geometry(kernel_case.graph, kernel_case.op)),
         src_value_(kernel_case.input(0)),
         diff_dst_value_(kernel_case.input(1)),
+        winners_value_(kernel_case.input(2)),
         slices_(g_.batch),
         threads_(kernel_case.threads),
         bias_(kernel_case.op.attributes.has("bias")),
@@ -171,6 +179,7 @@ class WeightGradient final : public Kernel {
   void bind(const Buffers& buffers) override {
     src_ = buffers.input(0);
     diff_dst_ = buffers.input(1);
+    winners_ = reinterpret_cast<const uint8_t*>(buffers.inputs[2]);
     diff_weights_ = buffers.output(0);
     if (bias_) diff_bias_ = buffers.output(1);
     partials_ = reinterpret_cast<float*>(buffers.workspace);
@@ -191,14 +200,14 @@ class WeightGradient final : public Kernel {
  private:
   int64_t weights_floats() const { return 9 * g_.channels * g_.out_channels; }
   int64_t partial_floats() const { return whole_lines(weights_floats() + g_.out_channels); }
-  // Rows whose part of the source, which every output channel walks over, fits L1.
+  // Rows of windows whose part of the source, which every output channel walks over, fits L1.
   int64_t band_rows() const {
     constexpr int64_t kBytes = 24 << 10, kMostChannels = 32;
     const int64_t row_bytes = 4 * (g_.out_width + 2) * std::min(g_.channels, kMostChannels);
-    return std::max<int64_t>(2, kBytes / row_bytes - 2);
+    return std::max<int64_t>(1, (kBytes / row_bytes - 2) / 2);
   }
   // And one place more, for what is written and does not stay.
-  int64_t positions() const { return band_rows() * g_.out_width + 1; }
+  int64_t positions() const { return band_rows() * pooling_.out_width + 1; }
   int64_t lists_floats() const {
     return whole_lines(g_.out_channels) + whole_lines(g_.out_channels * positions() * 2);
   }
@@ -222,17 +231,19 @@ class WeightGradient final : public Kernel {
         });
         src = padded;
       }
-      const ImageView diff_dst = image_view(diff_dst_, diff_dst_value_, image);
-      for (int64_t row = 0; row < g_.out_height; row += band_rows()) {
-        collect_(diff_dst, row, std::min(g_.out_height, row + band_rows()), g_.out_width, src,
-                 lists);
+      const PooledGradient gradient{image_view(diff_dst_, diff_dst_value_, image),
+                                    image_view(winners_, winners_value_, image)};
+      for (int64_t row = 0; row < pooling_.out_height; row += band_rows()) {
+        collect_(gradient, row, std::min(pooling_.out_height, row + band_rows()),
+                 pooling_.out_width, src, lists);
         add_(src, g_.channels, lists, partial, bias_ ? partial + weights_floats() : nullptr);
       }
     }
   }
 
   Conv2dGeometry g_;
-  graph::Value src_value_, diff_dst_value_;
+  graph::Pool2dGeometry pooling_;
+  graph::Value src_value_, diff_dst_value_, winners_value_;
   BatchSlices slices_;
   int threads_;
   bool bias_;
@@ -241,34 +252,33 @@ class WeightGradient final : public Kernel {
   decltype(&HWY_STATIC_DISPATCH(add_weight_gradient)) add_;
   float* src_ = nullptr;
   float* diff_dst_ = nullptr;
+  const uint8_t* winners_ = nullptr;
   float* diff_weights_ = nullptr;
   float* diff_bias_ = nullptr;
   float* partials_ = nullptr;
 };
 
-class SparseWeightGradient final : public SparseGradient {
+class PooledWeightGradient final : public PooledGradientImplementation {
  public:
-  std::string_view name() const override { return "simd.conv2d_backward_weights.sparse"; }
+  std::string_view name() const override {
+    return "simd.conv2d_max_pool2d_backward_weights.sparse";
+  }
 
   OpLayouts layouts(const KernelCase& kernel_case,
                     std::span<const Layout> arriving) const override {
     OpLayouts layouts = Implementation::layouts(kernel_case, arriving);
-    layouts.inputs[0] = own(arriving[0]);
-    layouts.inputs[1] = own(arriving[1]);
+    for (size_t i = 0; i < 3; ++i) layouts.inputs[i] = own(arriving[i]);
     return layouts;
   }
   std::unique_ptr<Kernel> create(const KernelCase& kernel_case) const override {
     return std::make_unique<WeightGradient>(kernel_case);
   }
-
- protected:
-  graph::ValueId diff_dst(const graph::Op& op) const override { return op.inputs[1]; }
 };
 
 }  // namespace
 
-const Implementation& conv2d_backward_weights_sparse() {
-  static const SparseWeightGradient implementation;
+const Implementation& conv2d_max_pool2d_backward_weights() {
+  static const PooledWeightGradient implementation;
   return implementation;
 }
 
