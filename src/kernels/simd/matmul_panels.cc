@@ -5,7 +5,7 @@
 #include "graph/ops/elementwise.h"
 #include "graph/ops/pool2d.h"
 #include "graph/ops/reshape.h"
-#include "kernels/simd/sparse_gradient.h"
+#include "kernels/simd/workspace.h"
 
 namespace pronghorn::kernels::simd {
 

@@ -7,6 +7,7 @@
 
 #include "graph/graph.h"
 #include "kernels/kernel.h"
+#include "kernels/simd/workspace.h"
 
 // What the two gradients of a max-pooled convolution share. Of each pooling window at most one
 // element has a gradient, and none where relu cut the maximum: these kernels go from one gradient
@@ -47,9 +48,6 @@ struct PooledGradient {
   ImageView values;
   View<const uint8_t> winners;
 };
-
-// A number of floats rounded up to whole cache lines.
-inline int64_t whole_lines(int64_t floats) { return (floats + 15) / 16 * 16; }
 
 // Images with zeros around them, where the convolution pads: one per thread, in the layout of the
 // tensor.
