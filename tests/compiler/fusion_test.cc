@@ -83,6 +83,7 @@ update:
   %26 (2,) = optimizer_update(dense_1/bias, %16) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
 --- remove_unused_ops: no change
 --- fuse_bias_gradients: no change
+--- fuse_max_pool_gradients: no change
 --- move_views_behind_elementwise: no change
 --- fuse_max_pooling: no change
 --- fuse_epilogues
@@ -189,6 +190,7 @@ update:
   %40 (3,) = optimizer_update(conv2d_1/bias, %30) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
   %41 (3, 2) = optimizer_update(dense/kernel, %25) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
   %42 (2,) = optimizer_update(dense/bias, %24) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
+--- fuse_max_pool_gradients: no change
 --- move_views_behind_elementwise
 forward:
   %2 (8, 4, 4, 2) = conv2d(x, conv2d/kernel) strides=[1, 1], dilation=[1, 1], padding=[0, 0, 0, 0]
@@ -210,8 +212,9 @@ backward:
   %25 (3, 2) = matmul(%14, %23) transpose_a=1, transpose_b=0
   %26 (8, 3) = matmul(%23, dense/kernel) transpose_a=0, transpose_b=1
   %27 (8, 3) = elementwise(%26) | dropout(0.25)
-  %28 (8, 1, 1, 3) = reshape(%27) shape=[8, 1, 1, 3]
-  %29 (8, 1, 1, 3) = elementwise(%28) | relu_backward(%11)
+  %43 (8, 3) = reshape(%11) shape=[8, 3]
+  %28 (8, 3) = elementwise(%27) | relu_backward(%43)
+  %29 (8, 1, 1, 3) = reshape(%28) shape=[8, 1, 1, 3]
   %30 (3,) = sum_rows(%29)
   %31 (8, 2, 2, 3) = max_pool2d_backward(%29, %12) pool=[2, 2], strides=[2, 2], padding=[0, 0, 0, 0], src_shape=[8, 2, 2, 3]
   %32 (3, 3, 2, 3) = conv2d_backward_weights(%5, %31) strides=[1, 1], dilation=[1, 1], padding=[0, 0, 0, 0], weights_shape=[3, 3, 2, 3]
@@ -240,9 +243,9 @@ backward:
   %23 (8, 2) = softmax_cross_entropy_backward(%19, y_true) function=categorical_crossentropy, from_logits=1, weight=1, scale=0.125
   %24 (2,) = sum_rows(%23)
   %25 (3, 2) = matmul(%14, %23) transpose_a=1, transpose_b=0
-  %27 (8, 3) = matmul(%23, dense/kernel) transpose_a=0, transpose_b=1 | dropout(0.25)
-  %28 (8, 1, 1, 3) = reshape(%27) shape=[8, 1, 1, 3]
-  %29 (8, 1, 1, 3) = elementwise(%28) | relu_backward(%11)
+  %43 (8, 3) = reshape(%11) shape=[8, 3]
+  %28 (8, 3) = matmul(%23, dense/kernel) transpose_a=0, transpose_b=1 | dropout(0.25) relu_backward(%43)
+  %29 (8, 1, 1, 3) = reshape(%28) shape=[8, 1, 1, 3]
   %30 (3,) = sum_rows(%29)
   %31 (8, 2, 2, 3) = max_pool2d_backward(%29, %12) pool=[2, 2], strides=[2, 2], padding=[0, 0, 0, 0], src_shape=[8, 2, 2, 3]
   %32 (3, 3, 2, 3) = conv2d_backward_weights(%5, %31) strides=[1, 1], dilation=[1, 1], padding=[0, 0, 0, 0], weights_shape=[3, 3, 2, 3]
@@ -377,8 +380,9 @@ TEST(Fusion, ViewMovesBehindElementwiseOps) {
   EXPECT_EQ(graph::to_text(net.graph), R"(forward:
   %1 (8, 2, 2, 3) = elementwise(x) | relu
   %2 (8, 2, 2, 3) = elementwise(%1) | dropout(0.5)
-  %3 (8, 12) = reshape(%2) shape=[8, 12]
-  %5 (8, 12) = elementwise(%3) | add(a)
+  %6 (8, 2, 2, 3) = reshape(a) shape=[8, 2, 2, 3]
+  %3 (8, 2, 2, 3) = elementwise(%2) | add(%6)
+  %5 (8, 12) = reshape(%3) shape=[8, 12]
 )");
 }
 
