@@ -192,7 +192,8 @@ class Winograd final : public Implementation {
     layouts.inputs[0] = own(arriving[0], kernel_case.input(0).shape.back());
     const auto rest = std::span(op.epilogue).subspan(RegisterStages(op.epilogue).count);
     if (!Epilogue(kernel_case, rest).any_layout()) return layouts;
-    Layout leaving = arriving[0];
+    // Next comes a Flatten, which is plain, or a convolution, which takes both.
+    Layout leaving = is_pooled(op) ? Layout::kPlain : arriving[0];
     for (const graph::Stage& stage : rest)
       if (stage.operand >= 0) leaving = arriving[static_cast<size_t>(stage.operand)];
     layouts.outputs.assign(layouts.outputs.size(),
