@@ -9,6 +9,10 @@ namespace {
 
 using graph::MatmulGeometry;
 
+// With ten columns to ten thousand, the stages of an epilogue, which are applied tile by tile, take
+// longer than the products, and longer than row by row.
+constexpr int64_t kFewestDepth = 32;
+
 // Where it is faster than oneDNN's code (docs/kernels.md): where it can hope for zeros, and with b
 // transposed, which it packs faster.
 constexpr int64_t kFewestColumns = 64;
@@ -66,6 +70,7 @@ class Matmul final : public Implementation {
     if (g.n < kFewestColumns) return "it needs columns for a tile";
     const bool zeros = may_hold_zeros(kernel_case.graph, kernel_case.op.inputs[0]);
     if (!zeros && !g.transpose_b) return "its first matrix isn't one that may be full of zeros";
+    if (!zeros && g.k < kFewestDepth) return "it needs products to hide its tiles' stages behind";
     const int64_t batch = g.transpose_a ? g.k : g.m;
     if (batch < (zeros ? kFewestImages : kFewestDenseImages))
       return "packing takes longer than so few images save";
