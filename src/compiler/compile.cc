@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "compiler/dropout_fusion.h"
 #include "compiler/fusion.h"
 #include "compiler/layout.h"
 #include "compiler/memory_planner.h"
@@ -30,6 +31,9 @@ struct Pass {
 constexpr Pass kPasses[] = {
     // Gradients that nobody asked for go.
     {"remove_unused_ops", [](Graph& graph, const CompileOptions&) { remove_unused_ops(graph); }},
+    // An activation that only its dropout reads can take it into the op before.
+    {"read_signs_behind_dropout",
+     [](Graph& graph, const CompileOptions&) { read_signs_behind_dropout(graph); }},
     // A bias gradient is computed beside the weight gradient that reads the same tensor.
     {"fuse_bias_gradients",
      [](Graph& graph, const CompileOptions&) { fuse_bias_gradients(graph); }},

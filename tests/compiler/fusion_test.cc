@@ -82,14 +82,37 @@ update:
   %25 (3, 2) = optimizer_update(dense_1/kernel, %17) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
   %26 (2,) = optimizer_update(dense_1/bias, %16) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
 --- remove_unused_ops: no change
+--- read_signs_behind_dropout
+forward:
+  %3 (8, 3) = matmul(x, dense/kernel) transpose_a=0, transpose_b=0
+  %4 (8, 3) = elementwise(%3) | bias_add(dense/bias)
+  %5 (8, 3) = elementwise(%4) | relu
+  %6 (8, 3) = elementwise(%5) | dropout(0.2)
+  %9 (8, 2) = matmul(%6, dense_1/kernel) transpose_a=0, transpose_b=0
+  %10 (8, 2) = elementwise(%9) | bias_add(dense_1/bias)
+  %13 (8,), %11 (8, 2) = softmax_cross_entropy(%10, y_true) function=categorical_crossentropy, from_logits=1, weight=1
+  loss () = mean(%13)
+backward:
+  %15 (8, 2) = softmax_cross_entropy_backward(%11, y_true) function=categorical_crossentropy, from_logits=1, weight=1, scale=0.125
+  %16 (2,) = sum_rows(%15)
+  %17 (3, 2) = matmul(%6, %15) transpose_a=1, transpose_b=0
+  %18 (8, 3) = matmul(%15, dense_1/kernel) transpose_a=0, transpose_b=1
+  %19 (8, 3) = elementwise(%18) | dropout(0.2)
+  %20 (8, 3) = elementwise(%19) | relu_backward(%6)
+  %21 (3,) = sum_rows(%20)
+  %22 (4, 3) = matmul(x, %20) transpose_a=1, transpose_b=0
+update:
+  %23 (4, 3) = optimizer_update(dense/kernel, %22) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
+  %24 (3,) = optimizer_update(dense/bias, %21) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
+  %25 (3, 2) = optimizer_update(dense_1/kernel, %17) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
+  %26 (2,) = optimizer_update(dense_1/bias, %16) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
 --- fuse_bias_gradients: no change
 --- fuse_max_pool_gradients: no change
 --- move_views_behind_elementwise: no change
 --- fuse_max_pooling: no change
 --- fuse_epilogues
 forward:
-  %5 (8, 3) = matmul(x, dense/kernel) transpose_a=0, transpose_b=0 | bias_add(dense/bias) relu
-  %6 (8, 3) = elementwise(%5) | dropout(0.2)
+  %6 (8, 3) = matmul(x, dense/kernel) transpose_a=0, transpose_b=0 | bias_add(dense/bias) relu dropout(0.2)
   %10 (8, 2) = matmul(%6, dense_1/kernel) transpose_a=0, transpose_b=0 | bias_add(dense_1/bias)
   %13 (8,), %11 (8, 2) = softmax_cross_entropy(%10, y_true) function=categorical_crossentropy, from_logits=1, weight=1
   loss () = mean(%13)
@@ -97,7 +120,7 @@ backward:
   %15 (8, 2) = softmax_cross_entropy_backward(%11, y_true) function=categorical_crossentropy, from_logits=1, weight=1, scale=0.125
   %16 (2,) = sum_rows(%15)
   %17 (3, 2) = matmul(%6, %15) transpose_a=1, transpose_b=0
-  %20 (8, 3) = matmul(%15, dense_1/kernel) transpose_a=0, transpose_b=1 | dropout(0.2) relu_backward(%5)
+  %20 (8, 3) = matmul(%15, dense_1/kernel) transpose_a=0, transpose_b=1 | dropout(0.2) relu_backward(%6)
   %21 (3,) = sum_rows(%20)
   %22 (4, 3) = matmul(x, %20) transpose_a=1, transpose_b=0
 update:
@@ -154,6 +177,43 @@ update:
   %41 (3, 2) = optimizer_update(dense/kernel, %25) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
   %42 (2,) = optimizer_update(dense/bias, %24) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
 --- remove_unused_ops: no change
+--- read_signs_behind_dropout
+forward:
+  %2 (8, 4, 4, 2) = conv2d(x, conv2d/kernel) strides=[1, 1], dilation=[1, 1], padding=[0, 0, 0, 0]
+  %4 (8, 4, 4, 2) = elementwise(%2) | bias_add(conv2d/bias)
+  %5 (8, 4, 4, 2) = elementwise(%4) | relu
+  %7 (8, 2, 2, 3) = conv2d(%5, conv2d_1/kernel) strides=[1, 1], dilation=[1, 1], padding=[0, 0, 0, 0]
+  %9 (8, 1, 1, 3), %12 (8, 1, 1, 3) = max_pool2d(%7) pool=[2, 2], strides=[2, 2], padding=[0, 0, 0, 0]
+  %10 (8, 1, 1, 3) = elementwise(%9) | bias_add(conv2d_1/bias)
+  %11 (8, 1, 1, 3) = elementwise(%10) | relu
+  %13 (8, 1, 1, 3) = elementwise(%11) | dropout(0.25)
+  %14 (8, 3) = reshape(%13) shape=[8, 3]
+  %17 (8, 2) = matmul(%14, dense/kernel) transpose_a=0, transpose_b=0
+  %18 (8, 2) = elementwise(%17) | bias_add(dense/bias)
+  %21 (8,), %19 (8, 2) = softmax_cross_entropy(%18, y_true) function=categorical_crossentropy, from_logits=1, weight=1
+  loss () = mean(%21)
+backward:
+  %23 (8, 2) = softmax_cross_entropy_backward(%19, y_true) function=categorical_crossentropy, from_logits=1, weight=1, scale=0.125
+  %24 (2,) = sum_rows(%23)
+  %25 (3, 2) = matmul(%14, %23) transpose_a=1, transpose_b=0
+  %26 (8, 3) = matmul(%23, dense/kernel) transpose_a=0, transpose_b=1
+  %27 (8, 1, 1, 3) = reshape(%26) shape=[8, 1, 1, 3]
+  %28 (8, 1, 1, 3) = elementwise(%27) | dropout(0.25)
+  %29 (8, 1, 1, 3) = elementwise(%28) | relu_backward(%13)
+  %30 (3,) = sum_rows(%29)
+  %31 (8, 2, 2, 3) = max_pool2d_backward(%29, %12) pool=[2, 2], strides=[2, 2], padding=[0, 0, 0, 0], src_shape=[8, 2, 2, 3]
+  %32 (3, 3, 2, 3) = conv2d_backward_weights(%5, %31) strides=[1, 1], dilation=[1, 1], padding=[0, 0, 0, 0], weights_shape=[3, 3, 2, 3]
+  %33 (8, 4, 4, 2) = conv2d_backward_data(%31, conv2d_1/kernel) strides=[1, 1], dilation=[1, 1], padding=[0, 0, 0, 0], src_shape=[8, 4, 4, 2]
+  %34 (8, 4, 4, 2) = elementwise(%33) | relu_backward(%5)
+  %35 (2,) = sum_rows(%34)
+  %36 (3, 3, 1, 2) = conv2d_backward_weights(x, %34) strides=[1, 1], dilation=[1, 1], padding=[0, 0, 0, 0], weights_shape=[3, 3, 1, 2]
+update:
+  %37 (3, 3, 1, 2) = optimizer_update(conv2d/kernel, %36) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
+  %38 (2,) = optimizer_update(conv2d/bias, %35) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
+  %39 (3, 3, 2, 3) = optimizer_update(conv2d_1/kernel, %32) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
+  %40 (3,) = optimizer_update(conv2d_1/bias, %30) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
+  %41 (3, 2) = optimizer_update(dense/kernel, %25) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
+  %42 (2,) = optimizer_update(dense/bias, %24) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
 --- fuse_bias_gradients
 forward:
   %2 (8, 4, 4, 2) = conv2d(x, conv2d/kernel) strides=[1, 1], dilation=[1, 1], padding=[0, 0, 0, 0]
@@ -176,7 +236,7 @@ backward:
   %26 (8, 3) = matmul(%23, dense/kernel) transpose_a=0, transpose_b=1
   %27 (8, 1, 1, 3) = reshape(%26) shape=[8, 1, 1, 3]
   %28 (8, 1, 1, 3) = elementwise(%27) | dropout(0.25)
-  %29 (8, 1, 1, 3) = elementwise(%28) | relu_backward(%11)
+  %29 (8, 1, 1, 3) = elementwise(%28) | relu_backward(%13)
   %30 (3,) = sum_rows(%29)
   %31 (8, 2, 2, 3) = max_pool2d_backward(%29, %12) pool=[2, 2], strides=[2, 2], padding=[0, 0, 0, 0], src_shape=[8, 2, 2, 3]
   %32 (3, 3, 2, 3) = conv2d_backward_weights(%5, %31) strides=[1, 1], dilation=[1, 1], padding=[0, 0, 0, 0], weights_shape=[3, 3, 2, 3]
@@ -212,7 +272,7 @@ backward:
   %25 (3, 2) = matmul(%14, %23) transpose_a=1, transpose_b=0
   %26 (8, 3) = matmul(%23, dense/kernel) transpose_a=0, transpose_b=1
   %27 (8, 3) = elementwise(%26) | dropout(0.25)
-  %43 (8, 3) = reshape(%11) shape=[8, 3]
+  %43 (8, 3) = reshape(%13) shape=[8, 3]
   %28 (8, 3) = elementwise(%27) | relu_backward(%43)
   %29 (8, 1, 1, 3) = reshape(%28) shape=[8, 1, 1, 3]
   %30 (3,) = sum_rows(%29)
@@ -233,8 +293,7 @@ update:
 forward:
   %5 (8, 4, 4, 2) = conv2d(x, conv2d/kernel) strides=[1, 1], dilation=[1, 1], padding=[0, 0, 0, 0] | bias_add(conv2d/bias) relu
   %7 (8, 2, 2, 3) = conv2d(%5, conv2d_1/kernel) strides=[1, 1], dilation=[1, 1], padding=[0, 0, 0, 0]
-  %11 (8, 1, 1, 3), %12 (8, 1, 1, 3) = max_pool2d(%7) pool=[2, 2], strides=[2, 2], padding=[0, 0, 0, 0] | bias_add(conv2d_1/bias) relu
-  %13 (8, 1, 1, 3) = elementwise(%11) | dropout(0.25)
+  %13 (8, 1, 1, 3), %12 (8, 1, 1, 3) = max_pool2d(%7) pool=[2, 2], strides=[2, 2], padding=[0, 0, 0, 0] | bias_add(conv2d_1/bias) relu dropout(0.25)
   %14 (8, 3) = reshape(%13) shape=[8, 3]
   %18 (8, 2) = matmul(%14, dense/kernel) transpose_a=0, transpose_b=0 | bias_add(dense/bias)
   %21 (8,), %19 (8, 2) = softmax_cross_entropy(%18, y_true) function=categorical_crossentropy, from_logits=1, weight=1
@@ -243,7 +302,7 @@ backward:
   %23 (8, 2) = softmax_cross_entropy_backward(%19, y_true) function=categorical_crossentropy, from_logits=1, weight=1, scale=0.125
   %24 (2,) = sum_rows(%23)
   %25 (3, 2) = matmul(%14, %23) transpose_a=1, transpose_b=0
-  %43 (8, 3) = reshape(%11) shape=[8, 3]
+  %43 (8, 3) = reshape(%13) shape=[8, 3]
   %28 (8, 3) = matmul(%23, dense/kernel) transpose_a=0, transpose_b=1 | dropout(0.25) relu_backward(%43)
   %29 (8, 1, 1, 3) = reshape(%28) shape=[8, 1, 1, 3]
   %30 (3,) = sum_rows(%29)
