@@ -56,6 +56,11 @@ constexpr Pass kPasses[] = {
      [](Graph& graph, const CompileOptions& options) {
        fuse_epilogues(graph, options.threads, options.family);
      }},
+    // A weight is read and written once, by who computes its gradient.
+    {"fuse_updates",
+     [](Graph& graph, const CompileOptions& options) {
+       fuse_updates(graph, options.threads, options.family);
+     }},
 };
 
 std::vector<kernels::Selection> select_kernels(const Graph& graph, const CompileOptions& options) {

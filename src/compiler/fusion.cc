@@ -11,6 +11,8 @@
 #include "graph/ops/elementwise.h"
 #include "graph/ops/loss.h"
 #include "graph/ops/matmul.h"
+#include "graph/ops/matmul_update.h"
+#include "graph/ops/optimizer_update.h"
 #include "graph/ops/pool2d.h"
 #include "graph/ops/reshape.h"
 #include "graph/ops/softmax.h"
@@ -212,6 +214,35 @@ void fuse_epilogues(Graph& graph, int threads, kernels::ForcedFamily family) {
     graph.ops[index] = std::move(fused);
     graph.ops.erase(graph.ops.begin() + writer);
     --index;
+  }
+}
+
+void fuse_updates(Graph& graph, int threads, kernels::ForcedFamily family) {
+  for (size_t index = 0; index < graph.ops.size(); ++index) {
+    const Op& update = graph.ops[index];
+    if (update.kind != &graph::optimizer_update_kind()) continue;
+    const ValueId parameter = update.inputs[0], gradient = update.inputs[1];
+    const Uses uses = find_uses(graph);
+    const int writer = uses.writer[at(gradient)];
+    if (writer == Uses::kNone || uses.readers[at(gradient)].size() != 1 ||
+        graph.value(gradient).role != graph::ValueRole::kTemporary)
+      continue;
+    const Op& product = graph.ops[static_cast<size_t>(writer)];
+    if (product.kind != &graph::matmul_kind() || !product.epilogue.empty()) continue;
+    const graph::MatmulGeometry geometry = graph::matmul_geometry(graph, product);
+    if (!geometry.transpose_a || geometry.transpose_b) continue;
+    Op fused = graph::matmul_update(product, update);
+    if (kernels::select({graph, fused, threads}, family).chosen->family() ==
+        kernels::Family::kReference)
+      continue;
+    int last_reader = writer;
+    for (const int reader : uses.readers[at(parameter)])
+      if (reader != static_cast<int>(index)) last_reader = std::max(last_reader, reader);
+    if (last_reader > static_cast<int>(index)) continue;
+    graph.ops.erase(graph.ops.begin() + static_cast<std::ptrdiff_t>(index));
+    graph.ops.insert(graph.ops.begin() + last_reader + 1, std::move(fused));
+    graph.ops.erase(graph.ops.begin() + writer);
+    --index;  // one op less stands before the next
   }
 }
 

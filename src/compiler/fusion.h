@@ -26,6 +26,11 @@ void move_views_behind_elementwise(graph::Graph& graph);
 // ops become one.
 void fuse_epilogues(graph::Graph& graph, int threads, kernels::ForcedFamily family);
 
+// A weight's update joins the product that computes its gradient, where nothing else reads that
+// gradient and a kernel of ours does both; it then stands behind the last other reader of the
+// weight.
+void fuse_updates(graph::Graph& graph, int threads, kernels::ForcedFamily family);
+
 // Removes ops of which nothing is used.
 void remove_unused_ops(graph::Graph& graph);
 

@@ -19,6 +19,7 @@
 #include "graph/ops/elementwise.h"
 #include "graph/ops/loss.h"
 #include "graph/ops/matmul.h"
+#include "graph/ops/matmul_update.h"
 #include "graph/ops/optimizer_update.h"
 #include "graph/ops/pool2d.h"
 #include "graph/ops/reshape.h"
@@ -247,18 +248,25 @@ void add_row_ops(Graphs& graphs) {
     }
 }
 
+graph::Attributes optimizer_attributes(const char* optimizer) {
+  graph::Attributes attributes{{"optimizer", std::string(optimizer)}};
+  for (const auto& [name, value] :
+       {std::pair("momentum", 0.0), std::pair("rho", 0.9), std::pair("epsilon", 1e-7),
+        std::pair("beta_1", 0.9), std::pair("beta_2", 0.999), std::pair("weight_decay", 0.0),
+        std::pair("initial_accumulator_value", 0.1)})
+    attributes.set(name, value);
+  for (const char* name : {"nesterov", "centered", "epsilon_outside", "amsgrad"})
+    attributes.set(name, int64_t{0});
+  return attributes;
+}
+
+constexpr const char* kOptimizers[] = {"sgd", "rmsprop", "adam", "adadelta", "adagrad"};
+
 void add_updates(Graphs& graphs) {
-  for (const char* optimizer : {"sgd", "rmsprop", "adam", "adadelta", "adagrad"})
+  for (const char* optimizer : kOptimizers)
     for (const int64_t elements : {32, 1024, 16384, 65536})
       graphs.add(1, [&](Builder& builder) {
-        graph::Attributes attributes{{"optimizer", std::string(optimizer)}};
-        for (const auto& [name, value] :
-             {std::pair("momentum", 0.0), std::pair("rho", 0.9), std::pair("epsilon", 1e-7),
-              std::pair("beta_1", 0.9), std::pair("beta_2", 0.999), std::pair("weight_decay", 0.0),
-              std::pair("initial_accumulator_value", 0.1)})
-          attributes.set(name, value);
-        for (const char* name : {"nesterov", "centered", "epsilon_outside", "amsgrad"})
-          attributes.set(name, int64_t{0});
+        const graph::Attributes attributes = optimizer_attributes(optimizer);
         const Shape shape{elements};
         const ValueId parameter = input(builder, shape), gradient = input(builder, shape);
         std::vector<ValueId> slots;
@@ -266,6 +274,27 @@ void add_updates(Graphs& graphs) {
           slots.push_back(input(builder, shape));
         graph::optimizer_update(builder, parameter, gradient, slots, attributes);
       });
+}
+
+// Of layers whose gradient is a product that the update is fused with.
+void add_fused_updates(Graphs& graphs) {
+  struct Layer {
+    int64_t inputs, units;
+  };
+  for (const char* optimizer : kOptimizers)
+    for (const Layer& layer : {Layer{64, 64}, {256, 256}, {784, 512}, {1024, 64}, {64, 1024}})
+      for (const int64_t batch : {32, 128})
+        for (const ValueRole role : {ValueRole::kInput, ValueRole::kState})
+          graphs.add(batch, [&](Builder& builder) {
+            const graph::Attributes attributes = optimizer_attributes(optimizer);
+            const Shape shape{layer.inputs, layer.units};
+            std::vector<ValueId> inputs{input(builder, shape),
+                                        input(builder, {batch, layer.inputs}, role),
+                                        input(builder, {batch, layer.units})};
+            for (size_t i = 0; i < graph::optimizer_slots(attributes).size(); ++i)
+              inputs.push_back(input(builder, shape));
+            builder.add_op(graph::matmul_update_kind(), std::move(inputs), attributes);
+          });
 }
 
 // Elementwise ops of one stage each.
@@ -302,6 +331,7 @@ std::vector<Graph> calibration_graphs() {
   add_image_ops(graphs);
   add_row_ops(graphs);
   add_updates(graphs);
+  add_fused_updates(graphs);
   add_stages(graphs);
   return graphs.take();
 }

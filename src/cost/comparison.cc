@@ -166,20 +166,28 @@ std::string of_parameters_of(const Comparison& c) {
       if (op.phase == 3) seconds += seconds_of(op);
     return seconds;
   };
+  // What a product updates on its way has no time of its own.
+  const auto fused = [](const Explanation& e) {
+    return std::any_of(e.ops.begin(), e.ops.end(),
+                       [](const OpCost& op) { return op.kind == "matmul_update"; });
+  };
   const auto memory = [](const Explanation& e) {
     return static_cast<double>(4 * e.parameters + e.optimizer_bytes);
   };
+  const std::string parameters =
+      times(static_cast<double>(c.b.parameters) / static_cast<double>(c.a.parameters));
+  const std::string updates =
+      fused(c.a) || fused(c.b)
+          ? fmt::format("the work of the optimizer's update ({} times the parameters)", parameters)
+          : fmt::format(
+                "the optimizer's update ({} against {}, {} times, for {} times the parameters)",
+                duration(update(c.b)), duration(update(c.a)), times(update(c.b) / update(c.a)),
+                parameters);
   return fmt::format(
-      "What parameters do predict is the optimizer's update ({} against {}, {} times, for {} times "
-      "the "
-      "parameters) and the memory of weights and optimizer ({}B against {}B). What they don't "
-      "predict is "
-      "the time of a step: that goes with how often each is used ({} and {} times per image and "
-      "forward "
-      "pass, on average).",
-      duration(update(c.b)), duration(update(c.a)), times(update(c.b) / update(c.a)),
-      times(static_cast<double>(c.b.parameters) / static_cast<double>(c.a.parameters)),
-      compact(memory(c.b)), compact(memory(c.a)),
+      "What parameters do predict is {} and the memory of weights and optimizer ({}B against {}B). "
+      "What they don't predict is the time of a step: that goes with how often each is used ({} "
+      "and {} times per image and forward pass, on average).",
+      updates, compact(memory(c.b)), compact(memory(c.a)),
       times(static_cast<double>(c.b.forward_multiply_accumulates) /
             static_cast<double>(c.b.parameters)),
       times(static_cast<double>(c.a.forward_multiply_accumulates) /

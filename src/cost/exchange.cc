@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "graph/op_kind.h"
-#include "graph/ops/optimizer_update.h"
+#include "graph/ops/matmul_update.h"
 
 namespace pronghorn::cost {
 namespace {
@@ -25,9 +25,12 @@ struct Cut {
 std::vector<bool> of_parameters(const Graph& graph) {
   std::vector<bool> result(graph.values.size());
   for (const Op& op : graph.ops)
-    if (op.kind == &graph::optimizer_update_kind())
+    if (graph::updates_parameter(op))
       for (const auto* ids : {&op.inputs, &op.outputs})
-        for (const ValueId id : *ids) result[static_cast<size_t>(id)] = true;
+        for (const ValueId id : *ids)
+          // A fused update reads the batch too.
+          if (graph.value(id).shape == graph.output(op, 0).shape)
+            result[static_cast<size_t>(id)] = true;
   return result;
 }
 
@@ -36,7 +39,7 @@ Cut cut_of(const Graph& graph, size_t index, ValueId id, bool of_parameter, int6
   if (tasks <= 1) return {Cut::kFirstThread};
   const Shape& shape = graph.value(id).shape;
   if (!of_parameter && shape.rank() > 0 && shape[0] == graph.batch) return {Cut::kBySlices};
-  const bool shares = !read || graph.ops[index].kind == &graph::optimizer_update_kind();
+  const bool shares = !read || (of_parameter && graph::updates_parameter(graph.ops[index]));
   return shares ? Cut{Cut::kByOp, index} : Cut{Cut::kWhole};
 }
 

@@ -178,7 +178,18 @@ void add_farthest(Explanation& e) {
 
 void add_update_and_dropout(Explanation& e, const SentenceNumbers& numbers) {
   const double update = phase_seconds(e, kUpdate);
-  if (update > 0)
+  const auto fused = std::count_if(e.ops.begin(), e.ops.end(),
+                                   [](const OpCost& op) { return op.kind == "matmul_update"; });
+  if (fused > 0)
+    e.findings.push_back(fmt::format(
+        "The optimizer ({}) updates {} parameters. {} of its updates {} done by the products that "
+        "compute their gradients, and {} no time of {} own; the others take {} of the step. "
+        "Weights and slots need {} of memory.",
+        e.optimizer, with_commas(e.parameters), fused, fused == 1 ? "is" : "are",
+        fused == 1 ? "has" : "have", fused == 1 ? "its" : "their",
+        percent(share(update, e.step_seconds())),
+        compact(static_cast<double>(e.parameters * 4 + e.optimizer_bytes)) + "B"));
+  else if (update > 0)
     e.findings.push_back(fmt::format(
         "The optimizer ({}) updates {} parameters and takes {} of the step: that, and {} of memory "
         "for weights and its slots, are what the number of parameters decides.",

@@ -7,6 +7,7 @@
 #include "graph/ops/conv2d.h"
 #include "graph/ops/conv2d_max_pool2d_backward.h"
 #include "graph/ops/matmul.h"
+#include "graph/ops/matmul_update.h"
 #include "graph/ops/optimizer_update.h"
 #include "graph/ops/pool2d.h"
 #include "kernels/simd/matmul_panels.h"
@@ -68,6 +69,15 @@ KernelPoint kernel_point(const kernels::KernelCase& kernel_case,
       if (op.attributes.has("bias")) point.kernel += " bias";
       point.features = convolution_features(graph::conv2d_geometry(graph, op));
     }
+    return point;
+  }
+  if (op.kind == &graph::matmul_update_kind()) {
+    const graph::MatmulGeometry g = graph::gradient_geometry(graph, op);
+    point.kernel += " " + op.attributes.text("optimizer");
+    if (kernels::simd::may_hold_zeros(graph, op.inputs[1])) point.kernel += " zeros";
+    point.features = {log_of(g.m), log_of(g.n), log_of(g.k)};
+    point.work =
+        2 * static_cast<double>(implementation.execution(kernel_case).multiply_accumulates);
     return point;
   }
   graph::Op plain = op;

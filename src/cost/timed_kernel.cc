@@ -11,6 +11,7 @@
 #include "graph/op_kind.h"
 #include "graph/ops/conv2d_max_pool2d_backward.h"
 #include "graph/ops/matmul.h"
+#include "graph/ops/matmul_update.h"
 #include "kernels/simd/matmul_panels.h"
 #include "platform/aligned_buffer.h"
 #include "platform/cpu_info.h"
@@ -36,9 +37,9 @@ double density_of(const Graph& graph, const Op& op, graph::ValueId id) {
   const bool to_data = op.kind == &graph::conv2d_max_pool2d_backward_data_kind();
   const bool to_weights = op.kind == &graph::conv2d_max_pool2d_backward_weights_kind();
   if ((to_data && op.inputs[0] == id) || (to_weights && op.inputs[1] == id)) return kAlive;
-  if (op.kind == &graph::matmul_kind() && op.inputs[0] == id &&
-      kernels::simd::may_hold_zeros(graph, id))
-    return kNonzero;
+  const bool of_product = (op.kind == &graph::matmul_kind() && op.inputs[0] == id) ||
+                          (op.kind == &graph::matmul_update_kind() && op.inputs[1] == id);
+  if (of_product && kernels::simd::may_hold_zeros(graph, id)) return kNonzero;
   return 1;
 }
 

@@ -9,6 +9,7 @@
 #include "graph/ops/elementwise.h"
 #include "graph/ops/loss.h"
 #include "graph/ops/matmul.h"
+#include "graph/ops/matmul_update.h"
 #include "graph/ops/optimizer_update.h"
 #include "graph/ops/pool2d.h"
 #include "graph/ops/reshape.h"
@@ -84,6 +85,7 @@ const Table& table() {
       {&graph::slice_kind(), {&simd::slice(), &reference::slice()}},
       {&graph::reorder_kind(), {&simd::reorder(), &reference::reorder()}},
 
+      {&graph::matmul_update_kind(), {&simd::matmul_update(), &reference::matmul_update()}},
       {&graph::optimizer_update_kind(),
        {&simd::optimizer_update(), &reference::optimizer_update()}},
   };

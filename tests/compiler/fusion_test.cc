@@ -10,6 +10,7 @@
 #include "graph/ops/conv2d.h"
 #include "graph/ops/elementwise.h"
 #include "graph/ops/matmul.h"
+#include "graph/ops/matmul_update.h"
 #include "graph/ops/optimizer_update.h"
 #include "graph/ops/softmax.h"
 #include "graph/ops/sum_rows.h"
@@ -128,6 +129,7 @@ update:
   %24 (3,) = optimizer_update(dense/bias, %21) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
   %25 (3, 2) = optimizer_update(dense_1/kernel, %17) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
   %26 (2,) = optimizer_update(dense_1/bias, %16) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
+--- fuse_updates: no change
 --- assign_layouts: no change
 )");
 }
@@ -317,6 +319,7 @@ update:
   %40 (3,) = optimizer_update(conv2d_1/bias, %30) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
   %41 (3, 2) = optimizer_update(dense/kernel, %25) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
   %42 (2,) = optimizer_update(dense/bias, %24) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
+--- fuse_updates: no change
 --- assign_layouts: no change
 )");
 }
@@ -457,6 +460,93 @@ TEST(Fusion, ViewThatOthersReadStays) {
   const std::string before = graph::to_text(net.graph);
   move_views_behind_elementwise(net.graph);
   EXPECT_EQ(graph::to_text(net.graph), before);
+}
+
+// A step of two Dense layers that is large enough for the fused kernel; every batch sums to the
+// same bits however many threads there are.
+void two_layers(Net& net) {
+  const ValueId hidden = net.activation(net.dense(net.input({70}), 64, "dense"), "relu");
+  net.train(net.activation(net.dense(hidden, 64, "dense_1"), "softmax"), optimizer("rmsprop"));
+}
+
+int fused_updates(const graph::Graph& graph) {
+  return static_cast<int>(
+      std::count_if(graph.ops.begin(), graph.ops.end(),
+                    [](const graph::Op& op) { return op.kind == &graph::matmul_update_kind(); }));
+}
+
+// Behind the product to data, which reads the weight.
+TEST(Fusion, UpdatesJoinTheProductsThatComputeTheirGradients) {
+  WeightStore weights(1);
+  Net net(weights, 32);
+  two_layers(net);
+  graph::Graph graph = net.graph;
+  fuse_epilogues(graph, 1, {});
+  fuse_updates(graph, 1, {});
+  graph.verify();
+  EXPECT_EQ(fused_updates(graph), 2);
+  const std::string text = graph::to_text(graph);
+  const size_t to_data = text.find("transpose_b=1"), update = text.find("matmul_update(dense_1");
+  ASSERT_NE(update, std::string::npos) << text;
+  EXPECT_LT(to_data, update);
+  EXPECT_LT(update, text.find("matmul_update(dense/kernel"));
+}
+
+TEST(Fusion, AFusedUpdateTrainsToTheSameBits) {
+  const auto train = [](int threads, std::vector<std::string> disabled) {
+    WeightStore weights(1);
+    Net net(weights, 32);
+    two_layers(net);
+    const auto executable =
+        net.compile({.threads = threads, .disabled_passes = std::move(disabled)});
+    const Parallel parallel(threads);
+    for (uint64_t step = 0; step < 3; ++step) {
+      fill_batch(net, *executable, step);
+      executable->run({parallel, 1, step, 0.01f});
+    }
+    return std::pair(fused_updates(executable->graph()), weights.all_values());
+  };
+  const auto [count, apart] = train(1, {"fuse_updates"});
+  EXPECT_EQ(count, 0);
+  for (int threads = 1; threads <= 3; ++threads) {
+    const auto [fused_count, fused] = train(threads, {});
+    EXPECT_EQ(fused_count, 2);
+    EXPECT_EQ(apart, fused) << threads << " threads";
+  }
+}
+
+TEST(Fusion, AGradientThatOthersReadIsWritten) {
+  WeightStore weights(1);
+  Net net(weights, 32);
+  two_layers(net);
+  const auto gradient_of = [&](const char* weight) {
+    for (const graph::Op& op : net.graph.ops)
+      if (op.kind == &graph::optimizer_update_kind() &&
+          net.graph.input(op, 0).name == std::string(weight))
+        return op.inputs[1];
+    return graph::kNoValue;
+  };
+  net.graph.value(gradient_of("dense/kernel")).role = ValueRole::kOutput;
+  graph::Graph graph = net.graph;
+  fuse_updates(graph, 1, {});
+  EXPECT_EQ(fused_updates(graph), 1);
+
+  // A norm over all gradients.
+  net.graph.value(net.activation(gradient_of("dense_1/kernel"), "relu")).role = ValueRole::kOutput;
+  graph = net.graph;
+  fuse_updates(graph, 1, {});
+  EXPECT_EQ(fused_updates(graph), 0);
+}
+
+TEST(Fusion, UpdatesStayApartWhereNoKernelOfOursTakesBoth) {
+  WeightStore weights(1);
+  Net net(weights, 32);
+  two_layers(net);
+  for (const kernels::Family family : {kernels::Family::kReference, kernels::Family::kOnednn}) {
+    graph::Graph graph = net.graph;
+    fuse_updates(graph, 1, family);
+    EXPECT_EQ(fused_updates(graph), 0);
+  }
 }
 
 TEST(Fusion, UnusedOpsGoAndUpdatesStay) {

@@ -13,6 +13,7 @@
 #include "graph/ops/elementwise.h"
 #include "graph/ops/loss.h"
 #include "graph/ops/matmul.h"
+#include "graph/ops/matmul_update.h"
 #include "graph/ops/optimizer_update.h"
 #include "graph/ops/pool2d.h"
 #include "graph/ops/reshape.h"
@@ -219,23 +220,45 @@ void make_loss(const Case& described, GraphMaker& maker) {
   maker.append_gradient(0, 1);
 }
 
-void make_optimizer_update(const Case& described, GraphMaker& maker) {
+graph::Attributes optimizer_attributes(const Case& described) {
   graph::Attributes attributes{{"optimizer", described.text("optimizer")}};
   for (const char* name : {"momentum", "rho", "epsilon", "beta_1", "beta_2", "weight_decay"})
     attributes.set(name, described.real(name, 0));
   for (const char* name : {"nesterov", "centered", "epsilon_outside", "amsgrad"})
     attributes.set(name, described.integer(name, 0));
   attributes.set("initial_accumulator_value", described.real("initial_accumulator_value", 0.1));
-  const Shape shape{described.integer("elements")};
-  const ValueId parameter = maker.uniform(shape, -1, 1);
-  const ValueId gradient = maker.uniform(shape, -1, 1);
+  return attributes;
+}
+
+std::vector<ValueId> make_slots(const graph::Attributes& attributes, const Shape& shape,
+                                GraphMaker& maker) {
   std::vector<ValueId> slots;
   for (const graph::OptimizerSlot& slot : graph::optimizer_slots(attributes)) {
     // Means of squares are no less than the squares of means: 0.3 > 0.5^2.
     const bool has_sign = slot.name == "momentum" || slot.name == "average_gradient";
     slots.push_back(has_sign ? maker.uniform(shape, -0.5, 0.5) : maker.uniform(shape, 0.3, 0.6));
   }
-  graph::optimizer_update(maker.builder(), parameter, gradient, slots, attributes);
+  return slots;
+}
+
+void make_optimizer_update(const Case& described, GraphMaker& maker) {
+  const graph::Attributes attributes = optimizer_attributes(described);
+  const Shape shape{described.integer("elements")};
+  const ValueId parameter = maker.uniform(shape, -1, 1);
+  const ValueId gradient = maker.uniform(shape, -1, 1);
+  graph::optimizer_update(maker.builder(), parameter, gradient,
+                          make_slots(attributes, shape, maker), attributes);
+}
+
+void make_matmul_update(const Case& described, GraphMaker& maker) {
+  const graph::Attributes attributes = optimizer_attributes(described);
+  const int64_t m = described.integer("m"), n = described.integer("n"), k = described.integer("k");
+  const ValueId parameter = maker.uniform({m, n}, -1, 1);
+  const double reach = 1 / std::sqrt(static_cast<double>(k));  // gradients of about one
+  const ValueId a = maker.uniform({k, m}, -1, 1), diff_dst = maker.uniform({k, n}, -reach, reach);
+  std::vector<ValueId> inputs{parameter, a, diff_dst};
+  for (const ValueId slot : make_slots(attributes, {m, n}, maker)) inputs.push_back(slot);
+  maker.builder().add_op(graph::matmul_update_kind(), std::move(inputs), attributes);
 }
 
 void make_concatenate(const Case& described, GraphMaker& maker) {
@@ -270,6 +293,7 @@ const std::map<std::string, Make>& makers() {
       {"elementwise", make_elementwise},
       {"loss", make_loss},
       {"matmul", make_matmul},
+      {"matmul_update", make_matmul_update},
       {"pool2d", make_pool2d},
       {"optimizer_update", make_optimizer_update},
       {"reorder", make_reorder},

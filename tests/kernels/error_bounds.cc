@@ -11,6 +11,7 @@
 #include "graph/ops/elementwise.h"
 #include "graph/ops/loss.h"
 #include "graph/ops/matmul.h"
+#include "graph/ops/matmul_update.h"
 #include "graph/ops/optimizer_update.h"
 #include "graph/ops/pool2d.h"
 #include "graph/ops/reshape.h"
@@ -421,6 +422,24 @@ std::vector<Tensor> optimizer_bounds(const FilledGraph& filled, const graph::Op&
   return bounds;
 }
 
+// The gradient's error goes on into the weight and the slots, at most four times as large: the
+// steepest formulas divide by a root of no less than 0.05, and multiply by the learning rate.
+std::vector<Tensor> matmul_update_bounds(const FilledGraph& filled, const graph::Op& op,
+                                         const std::vector<Tensor>& expected) {
+  FilledGraph parts{graph::parts_of_update(filled.graph, op), filled.values};
+  parts.values.resize(parts.graph.values.size());
+  const graph::Op& product = parts.graph.ops[0];
+  const Tensor error =
+      sum_bounds(parts, product, graph::matmul_geometry(parts.graph, product).k, false)[0];
+  const Tensor gradient = run_op_in_double(parts, product)[0];
+  parts.values.back() = gradient;
+  std::vector<Tensor> bounds = optimizer_bounds(parts, parts.graph.ops[1], expected);
+  for (Tensor& bound : bounds)
+    for (size_t i = 0; i < bound.size(); ++i)
+      bound[i] += 4 * error[i] * (1 + std::abs(gradient[i]));
+  return bounds;
+}
+
 // Each kind's own bounds, before its epilogue.
 std::vector<Tensor> bare_bounds(const FilledGraph& filled, const graph::Op& op,
                                 const std::vector<Tensor>& expected, bool winograd) {
@@ -468,6 +487,7 @@ std::vector<Tensor> bare_bounds(const FilledGraph& filled, const graph::Op& op,
     return batch_norm_backward_bounds(filled, op, expected);
   if (kind == &graph::batch_norm_inference_kind())
     return batch_norm_inference_bounds(filled, op, expected[0]);
+  if (kind == &graph::matmul_update_kind()) return matmul_update_bounds(filled, op, expected);
   if (kind == &graph::optimizer_update_kind()) return optimizer_bounds(filled, op, expected);
 
   // The rest moves elements or picks them.

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "graph/ops/matmul.h"
+#include "graph/ops/matmul_update.h"
 #include "kernels/case_graphs.h"
 #include "kernels/selection.h"
 #include "kernels/simd/simd.h"
@@ -111,6 +112,37 @@ TEST_P(SimdMatmul, EpiloguesApplyToEveryTaskOfAProduct) {
     for (size_t i = 0; i < expected.size(); ++i)
       ASSERT_NEAR(expected[i], actual[0][i], 2e-5) << stages[0] << ", element " << i;
     EXPECT_EQ(actual, run_op(filled, op, kernels::simd::matmul(), {.threads = 3}));
+  }
+}
+
+TEST_P(SimdMatmul, AFusedUpdateHasTheBitsOfProductAndUpdate) {
+  for (const double density : {0.3, 1.0}) {
+    GraphMaker maker;
+    const Shape shape{133, 200};
+    const graph::ValueId weight = maker.uniform(shape, -1, 1);
+    const graph::ValueId a = maker.uniform({40, 133}, -1, 1);
+    const graph::ValueId diff_dst = maker.uniform({40, 200}, -1, 1);
+    const graph::ValueId velocity = maker.uniform(shape, 0, 1);
+    maker.builder().add_op(graph::matmul_update_kind(), {weight, a, diff_dst, velocity},
+                           {{"optimizer", std::string("rmsprop")},
+                            {"rho", 0.9},
+                            {"momentum", 0.0},
+                            {"epsilon", 1e-7},
+                            {"weight_decay", 0.01},
+                            {"centered", int64_t{0}},
+                            {"epsilon_outside", int64_t{0}}});
+    FilledGraph filled = maker.filled();
+    for (double& x : filled.values[static_cast<size_t>(a)])
+      if (std::abs(x) > density) x = 0;
+    const graph::Op& op = filled.graph.ops[0];
+
+    FilledGraph parts{graph::parts_of_update(filled.graph, op), filled.values};
+    parts.values.resize(parts.graph.values.size());
+    parts.values.back() = run_op(parts, parts.graph.ops[0], kernels::simd::matmul())[0];
+    const std::vector<Tensor> expected =
+        run_op(parts, parts.graph.ops[1], kernels::simd::optimizer_update());
+    for (int threads = 1; threads <= 4; ++threads)
+      EXPECT_EQ(expected, run_op(filled, op, kernels::simd::matmul_update(), {.threads = threads}));
   }
 }
 

@@ -47,6 +47,7 @@ const ReferenceImplementation& elementwise();
 const ReferenceImplementation& loss();
 const ReferenceImplementation& loss_backward();
 const ReferenceImplementation& matmul();
+const ReferenceImplementation& matmul_update();
 const ReferenceImplementation& max_pool2d();
 const ReferenceImplementation& max_pool2d_backward();
 const ReferenceImplementation& mean();

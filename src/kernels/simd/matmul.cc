@@ -15,8 +15,6 @@ constexpr int64_t kFewestDepth = 32;
 
 // Where it is faster than oneDNN's code (docs/kernels.md): where it can hope for zeros, and with b
 // transposed, which it packs faster.
-constexpr int64_t kFewestColumns = 64;
-constexpr int64_t kFewestImages = 16;
 constexpr int64_t kFewestDenseImages = 64;
 
 class MatmulKernel final : public Kernel {
@@ -67,7 +65,7 @@ class Matmul final : public Implementation {
   std::optional<std::string> refuse(const KernelCase& kernel_case) const override {
     const MatmulGeometry g = matmul_geometry(kernel_case.graph, kernel_case.op);
     if (g.transpose_a && g.transpose_b) return "it transposes one of its matrices at most";
-    if (g.n < kFewestColumns) return "it needs columns for a tile";
+    if (g.n < kFewestPanelColumns) return "it needs columns for a tile";
     const bool zeros = may_hold_zeros(kernel_case.graph, kernel_case.op.inputs[0]);
     if (!zeros && !g.transpose_b) return "its first matrix isn't one that may be full of zeros";
     if (!zeros && g.k < kFewestDepth) return "it needs products to hide its tiles' stages behind";

@@ -64,6 +64,10 @@ class PanelProduct {
 
   static int64_t tasks(const graph::MatmulGeometry& geometry);
 
+  int64_t panel_columns() const { return code_.panel_columns; }
+  // Of a block.
+  int64_t most_rows() const { return std::max(code_.dense_rows, code_.sparse_rows); }
+
   size_t workspace_bytes() const;
   void bind(const float* a, const float* b, std::byte* workspace);
 
@@ -134,6 +138,10 @@ class PanelProduct {
   int32_t* counts_ = nullptr;
   int32_t* lists_ = nullptr;
 };
+
+// Below these, packing and narrow tiles take more than these products win.
+inline constexpr int64_t kFewestPanelColumns = 64;
+inline constexpr int64_t kFewestImages = 16;
 
 // Whether many elements of a value are zero in most nets: images, and what relu or dropout has
 // been applied to.

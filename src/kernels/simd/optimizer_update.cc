@@ -1,6 +1,7 @@
 #include "graph/ops/optimizer_update.h"
 
 #include "kernels/simd/simd.h"
+#include "kernels/simd/weight_update.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/simd/optimizer_update.cc"
@@ -15,25 +16,14 @@
 
 namespace pronghorn::kernels::simd {
 
-constexpr int kMostSlots = 3;
-
-// The numbers of graph/ops/optimizer_update.h's formulas, in the precision they are used in.
-struct UpdateConstants {
-  float rate;   // learning rate; of adam with the bias corrections in it
-  float decay;  // weight_decay times the learning rate, 0 for none
-  float momentum, epsilon;
-  float keep, take;      // rho and 1 - rho
-  float take_1, take_2;  // 1 - beta_1, 1 - beta_2
-};
+using UpdateConstants = WeightUpdate::Constants;
+using Update = WeightUpdate::Update;
 
 // What makes another function of an update.
 struct UpdateVariant {
   graph::OptimizerAlgorithm algorithm;
   bool momentum, nesterov, centered, epsilon_outside, amsgrad;
 };
-
-using Update = void (*)(const UpdateConstants& constants, float* weights, const float* gradient,
-                        float* const* slots, size_t count);
 
 }  // namespace pronghorn::kernels::simd
 #endif
@@ -208,21 +198,9 @@ constexpr int64_t kGrain = 8192;
 class UpdateKernel final : public Kernel {
  public:
   explicit UpdateKernel(const KernelCase& kernel_case)
-      : attributes_(kernel_case.op.attributes),
-        algorithm_(graph::optimizer_algorithm(attributes_.text("optimizer"))),
+      : update_(kernel_case.op.attributes),
         elements_(kernel_case.input(0).shape.elements()),
-        slots_count_(static_cast<int>(kernel_case.op.inputs.size()) - 2),
-        weight_decay_(real("weight_decay")),
-        beta_1_(real("beta_1")),
-        beta_2_(real("beta_2")) {
-    constants_.momentum = static_cast<float>(real("momentum"));
-    constants_.epsilon = static_cast<float>(real("epsilon"));
-    constants_.keep = static_cast<float>(real("rho"));
-    constants_.take = static_cast<float>(1 - real("rho"));
-    constants_.take_1 = static_cast<float>(1 - beta_1_);
-    constants_.take_2 = static_cast<float>(1 - beta_2_);
-    update_ = choose();
-  }
+        slots_count_(static_cast<int>(kernel_case.op.inputs.size()) - 2) {}
 
   void bind(const Buffers& buffers) override {
     weights_ = buffers.output(0);
@@ -231,47 +209,21 @@ class UpdateKernel final : public Kernel {
   }
 
   void run(const RunContext& context) override {
-    UpdateConstants constants = constants_;
-    constants.decay = static_cast<float>(weight_decay_ * context.learning_rate);
-    constants.rate = context.learning_rate;
-    if (algorithm_ == OptimizerAlgorithm::kAdam) {
-      const double t = static_cast<double>(context.step) + 1;
-      constants.rate = static_cast<float>(
-          context.learning_rate * std::sqrt(1 - std::pow(beta_2_, t)) / (1 - std::pow(beta_1_, t)));
-    }
+    const UpdateConstants constants = update_.constants(context);
     context.parallel.for_ranges(elements_, kGrain, [&](int64_t begin, int64_t end) {
-      float* slots[kMostSlots];
+      float* slots[WeightUpdate::kMostSlots];
       for (int slot = 0; slot < slots_count_; ++slot) slots[slot] = slots_[slot] + begin;
-      update_(constants, weights_ + begin, gradient_ + begin, slots,
-              static_cast<size_t>(end - begin));
+      update_.apply(constants, weights_ + begin, gradient_ + begin, slots, end - begin);
     });
   }
 
  private:
-  double real(std::string_view name) const {
-    return attributes_.has(name) ? attributes_.real(name) : 0.0;
-  }
-  bool flag(std::string_view name) const {
-    return attributes_.has(name) && attributes_.integer(name) != 0;
-  }
-
-  Update choose() const {
-    choose_target();
-    return HWY_DYNAMIC_DISPATCH(choose_update)({algorithm_, real("momentum") != 0, flag("nesterov"),
-                                                flag("centered"), flag("epsilon_outside"),
-                                                flag("amsgrad")});
-  }
-
-  graph::Attributes attributes_;
-  OptimizerAlgorithm algorithm_;
+  WeightUpdate update_;
   int64_t elements_;
   int slots_count_;
-  double weight_decay_, beta_1_, beta_2_;
-  UpdateConstants constants_{};
-  Update update_;
   float* weights_ = nullptr;
   const float* gradient_ = nullptr;
-  float* slots_[kMostSlots] = {};
+  float* slots_[WeightUpdate::kMostSlots] = {};
 };
 
 class OptimizerUpdate final : public Implementation {
@@ -288,7 +240,45 @@ class OptimizerUpdate final : public Implementation {
   }
 };
 
+double real(const graph::Attributes& attributes, std::string_view name) {
+  return attributes.has(name) ? attributes.real(name) : 0.0;
+}
+
+bool flag(const graph::Attributes& attributes, std::string_view name) {
+  return attributes.has(name) && attributes.integer(name) != 0;
+}
+
 }  // namespace
+
+WeightUpdate::WeightUpdate(const graph::Attributes& attributes)
+    : algorithm_(graph::optimizer_algorithm(attributes.text("optimizer"))),
+      weight_decay_(real(attributes, "weight_decay")),
+      beta_1_(real(attributes, "beta_1")),
+      beta_2_(real(attributes, "beta_2")) {
+  const double rho = real(attributes, "rho"), momentum = real(attributes, "momentum");
+  fixed_.momentum = static_cast<float>(momentum);
+  fixed_.epsilon = static_cast<float>(real(attributes, "epsilon"));
+  fixed_.keep = static_cast<float>(rho);
+  fixed_.take = static_cast<float>(1 - rho);
+  fixed_.take_1 = static_cast<float>(1 - beta_1_);
+  fixed_.take_2 = static_cast<float>(1 - beta_2_);
+  choose_target();
+  update_ = HWY_DYNAMIC_DISPATCH(choose_update)(
+      {algorithm_, momentum != 0, flag(attributes, "nesterov"), flag(attributes, "centered"),
+       flag(attributes, "epsilon_outside"), flag(attributes, "amsgrad")});
+}
+
+WeightUpdate::Constants WeightUpdate::constants(const RunContext& context) const {
+  Constants constants = fixed_;
+  constants.decay = static_cast<float>(weight_decay_ * context.learning_rate);
+  constants.rate = context.learning_rate;
+  if (algorithm_ == OptimizerAlgorithm::kAdam) {
+    const double t = static_cast<double>(context.step) + 1;
+    constants.rate = static_cast<float>(
+        context.learning_rate * std::sqrt(1 - std::pow(beta_2_, t)) / (1 - std::pow(beta_1_, t)));
+  }
+  return constants;
+}
 
 const Implementation& optimizer_update() {
   static const OptimizerUpdate implementation;

@@ -57,5 +57,6 @@ const Implementation& slice();
 const Implementation& reorder();  // between any two layouts
 
 const Implementation& optimizer_update();
+const Implementation& matmul_update();
 
 }  // namespace pronghorn::kernels::simd
