@@ -153,8 +153,8 @@ def write(results: dict, path: pathlib.Path) -> None:
         parts.append(_table(["model", "data", "mode", "batch", "threads", "Pronghorn",
                              "fastest peer", "which"], rows))
     if rows := _loss_rows(cells, names):
-        parts.append("## All learn\n\nMean loss of the first epoch and, of each side, of epoch "
-                     f"{measure.EPOCHS_OF_LEARNING}; an epoch is {workload.BATCHES} batches. Dropout "
+        parts.append("## All learn\n\nMean loss of the first epoch and, of each side, the median of "
+                     f"the last three of {measure.EPOCHS_OF_LEARNING}; an epoch is {workload.BATCHES} batches. Dropout "
                      "differs from side to side, and PyTorch adds RMSprop's epsilon behind the root.\n")
         parts.append(_table(["model", "data", "batch", "first", "Pronghorn", *names], rows))
     failures = [f"- {cell['model']}, {cell['data']}, {cell['mode']}, batch {cell['batch']}, "

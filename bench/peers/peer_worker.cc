@@ -123,8 +123,9 @@ std::string PeerWorker::learn(int epochs) {
   const History history = model_->fit(
       all_.x, all_.y,
       {.batch_size = batch_size_, .epochs = epochs, .verbose = Verbose::kSilent, .shuffle = false});
-  const std::vector<double>& loss = history.history.at("loss");
-  return fmt::format("loss {:.9g} {:.9g}", loss.front(), loss.back());
+  std::string text = "loss";
+  for (const double loss : history.history.at("loss")) text += fmt::format(" {:.9g}", loss);
+  return text;
 }
 
 void PeerWorker::steps(const Dataset& data, int epochs) {

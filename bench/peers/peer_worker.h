@@ -15,7 +15,7 @@ namespace pronghorn::bench {
 //   prepare MODEL MODE BATCH DIRECTORY   "ready PARAMETERS". MODE: training or inference. DIRECTORY
 //                                        holds x.npy and y.npy (class numbers), whole batches
 //   outputs                              "outputs P...": predictions for the first two samples
-//   learn EPOCHS                         "loss FIRST LAST": mean loss of the first and last epoch
+//   learn EPOCHS                         "loss L...": the mean loss of each epoch
 //   run STEPS                            "seconds S": that many more steps, round the data
 //   work                                 "work USEFUL EXECUTED PEAK": flops of a step, and those a
 //                                        second that the threads could do

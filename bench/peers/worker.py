@@ -32,8 +32,7 @@ def _answer(peer, words: list) -> str:
         case ["outputs"]:
             return "outputs " + " ".join(f"{p:.9g}" for p in peer.outputs().ravel())
         case ["learn", epochs]:
-            losses = peer.learn(int(epochs))
-            return f"loss {losses[0]:.9g} {losses[-1]:.9g}"
+            return "loss " + " ".join(f"{loss:.9g}" for loss in peer.learn(int(epochs)))
         case ["run", steps]:
             start = time.perf_counter()
             peer.run(int(steps))

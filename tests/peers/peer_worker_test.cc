@@ -71,8 +71,8 @@ TEST_F(PeerWorkerTest, Learns) {
   write_samples({784});
   prepare("mnist-mlp", "training");
   const std::vector<double> loss = numbers("learn 20", "loss");
-  ASSERT_EQ(loss.size(), 2u);
-  EXPECT_LT(loss[1], 0.5 * loss[0]);
+  ASSERT_EQ(loss.size(), 20u);
+  EXPECT_LT(loss.back(), 0.5 * loss.front());
 }
 
 // Fewer steps than the data have batches, as many, and some round them and beyond.
