@@ -202,7 +202,7 @@ class WeightGradient final : public Kernel {
   int64_t partial_floats() const { return whole_lines(weights_floats() + g_.out_channels); }
   // Rows of windows whose part of the source, which every output channel walks over, fits L1.
   int64_t band_rows() const {
-    constexpr int64_t kBytes = 24 << 10, kMostChannels = 32;
+    constexpr int64_t kBytes = 28 << 10, kMostChannels = 32;
     const int64_t row_bytes = 4 * (g_.out_width + 2) * std::min(g_.channels, kMostChannels);
     return std::max<int64_t>(1, (kBytes / row_bytes - 2) / 2);
   }
