@@ -128,7 +128,6 @@ void add_pooled_convolution(Graphs& graphs, const ConvolutionShape& shape, int64
     const graph::Op max_pool_backward = graph.ops.back();
     convolution.kind->gradient(builder, convolution, std::vector{max_pool_backward.outputs[0]},
                                {true, true});
-    add_bias_gradient(builder);
     for (graph::Op& op : graph.ops)
       if (std::find(op.inputs.begin(), op.inputs.end(), max_pool_backward.outputs[0]) !=
           op.inputs.end())
@@ -368,7 +367,7 @@ std::vector<Machine::KernelSample> measure_kernels() {
           samples.push_back({point.kernel, point.features, from, point.work,
                              timed.typical_seconds(from, runs, seconds)});
         };
-        add(MemoryLevel::kL1, 5, 1.5e-3);
+        add(MemoryLevel::kL1, 5, 1e-3);
         // The textbook loops are too slow for memory to matter to them.
         if (implementation->family() == kernels::Family::kReference) continue;
         add(MemoryLevel::kL2, 5, 0);
