@@ -80,6 +80,7 @@ TEST(CandidateList, NoMainstreamCaseFallsBackToTheReference) {
       {"conv2d", "bias_relu_dropout"},
       {"conv2d", "relu_backward"},
       {"conv2d", "batch_17"},
+      {"conv2d", "pooled_winograd"},
       {"matmul", "last_layer"},
       {"matmul", "bias_relu"},
       {"matmul", "bias_relu_dropout"},
