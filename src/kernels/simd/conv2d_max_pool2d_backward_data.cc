@@ -243,6 +243,7 @@ class PooledDataGradient final : public PooledGradientImplementation {
   std::unique_ptr<Kernel> create(const KernelCase& kernel_case) const override {
     return std::make_unique<DataGradient>(kernel_case);
   }
+
  private:
   static bool has_full_operand(const graph::Stage& stage) {
     return stage.operand >= 0 && stage.function != graph::StageFunction::kBiasAdd;

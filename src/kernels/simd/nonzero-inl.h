@@ -29,7 +29,8 @@ HWY_INLINE uint64_t nonzero_mask(const float* values) {
   const V zero = hn::Zero(d);
   for (int64_t i = 0; i < 16; i += lanes) {
     uint8_t bits[8];
-    hn::StoreMaskBits(d, hn::Ne(hn::LoadU(d, values + i), zero), bits);
+    // Not Ne, which is false of NaN here and there.
+    hn::StoreMaskBits(d, hn::Not(hn::Eq(hn::LoadU(d, values + i), zero)), bits);
     // Byte by byte: a load wider than the store before it would wait for it.
     mask |= static_cast<uint64_t>(bits[0]) << i;
     if (lanes > 8) mask |= static_cast<uint64_t>(bits[1]) << (i + 8);
