@@ -86,15 +86,16 @@ struct Machine {
 // Measures this machine. Takes up to 15 seconds; everything else that runs meanwhile spoils it.
 Machine measure_machine();
 
-// Measures anew what depends on the places of this program's CPUs: parallel loops and what goes
+// Measures anew what depends on the places of this program's CPUs, which a virtual machine's host
+// changes: whether its threads share a core (peak_flops), what parallel loops cost, and what goes
 // from core to core. Takes some 0.1 seconds a team.
-void measure_exchange(Machine& machine);
+void measure_placement(Machine& machine);
 
 // What is known of this machine: from the user's cache directory ($XDG_CACHE_HOME or ~/.cache,
 // pronghorn/machine.json), or measured now, and kept there, where that file is missing, broken, of
-// another version or another CPU. What goes from core to core is measured each time. `note`
-// receives why it was measured, or why it could not be kept;
-// empty where the file was good.
+// another version or another CPU; measure_placement's part
+// anew each time. `note` receives why it was measured, or why it could not be kept; empty where the
+// file was good.
 Machine this_machine(std::string* note = nullptr, bool fresh = false);
 std::string machine_cache_path();
 

@@ -212,7 +212,7 @@ Machine this_machine(std::string* note, bool fresh) {
           why = fmt::format("'{}' was measured with the kernels of another version", path);
         } else {
           if (note != nullptr) note->clear();
-          measure_exchange(machine);
+          measure_placement(machine);
           return machine;
         }
       } catch (const Error& error) {

@@ -253,13 +253,14 @@ Machine measure_machine() {
   return machine;
 }
 
-void measure_exchange(Machine& machine) {
+void measure_placement(Machine& machine) {
   const cost::Probes probes = cost::probes(cost::instruction_sets().size() - 1);
   for (Machine::Team& team : machine.teams)
     if (team.threads > 1) {
       const Parallel parallel(team.threads);
       // CPUs that were idle are slow to come back.
       parallel.for_each(team.threads, [&](int64_t, int) { probes.multiply_accumulate(5'000'000); });
+      team.peak_flops = peak_flops(parallel, probes);
       measure_exchange(parallel, probes, machine, team);
     }
 }

@@ -110,6 +110,7 @@ TEST_F(ThisMachine, IsTakenFromTheCacheDirectory) {
   ASSERT_EQ(found.teams.size(), machine.teams.size());
   // Measured each time.
   for (size_t i = 0; i < machine.teams.size(); ++i) {
+    found.teams[i].peak_flops = machine.teams[i].peak_flops;
     found.teams[i].region_seconds = machine.teams[i].region_seconds;
     found.teams[i].wake_seconds = machine.teams[i].wake_seconds;
     found.teams[i].exchange = machine.teams[i].exchange;
