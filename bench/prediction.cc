@@ -3,7 +3,8 @@
 // predictions; the machine's numbers come from `pronghorn machine`.
 //
 //   build/release/bench/bench_prediction [--machine FILE] [--model NAME] [--batch B] [--threads T]
-//                                        [--ops] [--remeasure] [--write docs/prediction.md]
+//                                        [--ops] [--remeasure] [--passes N]
+//                                        [--write docs/prediction.md]
 
 #include <fmt/format.h>
 
@@ -35,6 +36,7 @@ struct Options {
   bool ops = false;
   bool remeasure = false;
   double seconds = 0.7;
+  int passes = 1;
   std::string write;
 };
 
@@ -73,25 +75,34 @@ std::pair<double, double> errors(const std::vector<Row>& rows) {
   return {magnitudes[magnitudes.size() / 2], magnitudes.back()};
 }
 
-std::string page(const std::vector<Row>& rows, const Machine& machine, bool remeasured) {
+std::string page(const std::vector<Row>& rows, const Machine& machine, const Options& options) {
   const auto [median, largest] = errors(rows);
   std::string text = fmt::format(
       "# How well step times are foreseen\n\n"
-      "Written by `build/release/bench/bench_prediction{} --write docs/prediction.md`, on {} ({} "
-      "CPUs,\n"
-      "{}). Predicted: from the shapes of the step's ops and this machine's numbers\n"
-      "(`pronghorn machine`), before anything of the model ran. Measured: the median of the steps "
-      "that\n"
-      "then ran, on random data. Where the CPUs are (a virtual machine's "
-      "move: on one core, on neighbours, on distant ones)\nis measured before each row of two "
-      "threads, and the row is repeated where it changed. "
-      "The zoo's models, and three that the project has nowhere else\n"
+      "Written by `build/release/bench/bench_prediction{}{} --write docs/prediction.md`, on\n"
+      "{} ({} CPUs, {}). Predicted: from the shapes of the step's ops and this machine's\n"
+      "numbers (`pronghorn machine`), before anything of the model ran. Measured: the median of "
+      "the\n"
+      "steps that then ran, on random data{}. Where the CPUs are (a virtual machine's move: on "
+      "one\n"
+      "core, on neighbours, on distant ones) is measured before each row of two threads, and the "
+      "row\n"
+      "is repeated where it changed. The zoo's models, and three that the project has nowhere "
+      "else\n"
       "(`bench/models.cc`): a VGG-like net and ResNet-20 on 32x32x3, and an MLP of ten layers of "
-      "64.\n\n"
+      "64."
+      "\n\n"
       "Median error {:.1f} %, largest {:.1f} %, of {} steps.\n\n"
       "| model | batch | threads | predicted ms | measured ms | error "
       "|\n|---|---|---|---|---|---|\n",
-      remeasured ? " --remeasure" : "", machine.cpu, machine.cpus, machine.instruction_set,
+      options.remeasure ? " --remeasure" : "",
+      options.passes > 1 ? fmt::format(" --passes {}", options.passes) : "", machine.cpu,
+      machine.cpus, machine.instruction_set,
+      options.passes > 1
+          ? fmt::format("; of {} passes over the table\nthat with the fastest steps, since other "
+                        "machines' work on the host only makes them slower",
+                        options.passes)
+          : "",
       100 * median, 100 * largest, rows.size());
   for (const Row& row : rows)
     text += fmt::format("| {} | {} | {} | {:.4g} | {:.4g} | {:+.0f} % |\n", row.model, row.batch,
@@ -169,6 +180,9 @@ int main(int argc, char** argv) try {
   app.add_option("--batch", options.batches, "Batch sizes")->delimiter(',');
   app.add_option("--threads", options.threads, "Numbers of threads")->delimiter(',');
   app.add_option("--seconds", options.seconds, "That each step is measured for");
+  app.add_option("--passes", options.passes,
+                 "Over the table; of each row the pass counts in which its steps were fastest")
+      ->check(CLI::Range(1, 100));
   app.add_flag("--ops", options.ops, "Each op, too");
   app.add_flag(
       "--remeasure", options.remeasure,
@@ -180,19 +194,28 @@ int main(int argc, char** argv) try {
   Machine machine = options.machine.empty() ? this_machine() : load_machine(options.machine);
   wake_cpus();
   std::vector<Row> rows;
-  for (const bench::NamedModel& named : bench::zoo_and_others()) {
-    if (!options.model.empty() && named.name != options.model) continue;
-    if (options.remeasure) machine = measure_machine();
-    const cost::Reach reach(machine);
-    for (const int64_t batch : options.batches)
-      for (const int threads : options.threads)
-        rows.push_back(run_in_place(named, options, machine, reach, batch, threads));
+  for (int pass = 0; pass < options.passes; ++pass) {
+    size_t row = 0;
+    for (const bench::NamedModel& named : bench::zoo_and_others()) {
+      if (!options.model.empty() && named.name != options.model) continue;
+      if (options.remeasure) machine = measure_machine();
+      const cost::Reach reach(machine);
+      for (const int64_t batch : options.batches)
+        for (const int threads : options.threads) {
+          const Row found = run_in_place(named, options, machine, reach, batch, threads);
+          // What else runs on the machine can only make steps slower.
+          if (pass == 0)
+            rows.push_back(found);
+          else if (found.measured < rows[row].measured)
+            rows[row] = found;
+          ++row;
+        }
+    }
   }
   if (rows.empty()) throw ArgumentError(fmt::format("no model is called '{}'", options.model));
   const auto [median, largest] = errors(rows);
   fmt::print("median error {:.1f} %, largest {:.1f} %\n", 100 * median, 100 * largest);
-  if (!options.write.empty())
-    std::ofstream(options.write) << page(rows, machine, options.remeasure);
+  if (!options.write.empty()) std::ofstream(options.write) << page(rows, machine, options);
   return 0;
 } catch (const pronghorn::Error& error) {
   fmt::print(stderr, "bench_prediction: {}\n", error.what());
