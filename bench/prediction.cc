@@ -81,17 +81,12 @@ std::string page(const std::vector<Row>& rows, const Machine& machine, const Opt
       "# How well step times are foreseen\n\n"
       "Written by `build/release/bench/bench_prediction{}{} --write docs/prediction.md`, on\n"
       "{} ({} CPUs, {}). Predicted: from the shapes of the step's ops and this machine's\n"
-      "numbers (`pronghorn machine`), before anything of the model ran. Measured: the median of "
-      "the\n"
-      "steps that then ran, on random data{}. Where the CPUs are (a virtual machine's move: on "
-      "one\n"
-      "core, on neighbours, on distant ones) is measured before each row of two threads, and the "
-      "row\n"
-      "is repeated where it changed. The zoo's models, and three that the project has nowhere "
-      "else\n"
-      "(`bench/models.cc`): a VGG-like net and ResNet-20 on 32x32x3, and an MLP of ten layers of "
-      "64."
-      "\n\n"
+      "numbers (`pronghorn machine`), before anything of the model ran. Measured: the median of\n"
+      "the steps that then ran, on random data{}.\n"
+      "Where the CPUs are (a virtual machine's move: on one core, on neighbours, on distant ones)\n"
+      "is measured before each row of two threads, and the row is repeated where it changed. The\n"
+      "zoo's models, and three that the project has nowhere else (`bench/models.cc`): a VGG-like\n"
+      "net and ResNet-20 on 32x32x3, and an MLP of ten layers of 64.\n\n"
       "Median error {:.1f} %, largest {:.1f} %, of {} steps.\n\n"
       "| model | batch | threads | predicted ms | measured ms | error "
       "|\n|---|---|---|---|---|---|\n",
@@ -99,7 +94,7 @@ std::string page(const std::vector<Row>& rows, const Machine& machine, const Opt
       options.passes > 1 ? fmt::format(" --passes {}", options.passes) : "", machine.cpu,
       machine.cpus, machine.instruction_set,
       options.passes > 1
-          ? fmt::format("; of {} passes over the table\nthat with the fastest steps, since other "
+          ? fmt::format("; of {} passes over the table that\nwith the fastest steps, since other "
                         "machines' work on the host only makes them slower",
                         options.passes)
           : "",

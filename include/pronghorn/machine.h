@@ -93,9 +93,8 @@ void measure_placement(Machine& machine);
 
 // What is known of this machine: from the user's cache directory ($XDG_CACHE_HOME or ~/.cache,
 // pronghorn/machine.json), or measured now, and kept there, where that file is missing, broken, of
-// another version or another CPU; measure_placement's part
-// anew each time. `note` receives why it was measured, or why it could not be kept; empty where the
-// file was good.
+// another version or another CPU; measure_placement's part anew each time. `note` receives why it
+// was measured, or why it could not be kept; empty where the file was good.
 Machine this_machine(std::string* note = nullptr, bool fresh = false);
 std::string machine_cache_path();
 

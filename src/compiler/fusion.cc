@@ -168,10 +168,8 @@ void move_views_behind_elementwise(Graph& graph) {
       continue;
     const ValueId between = graph.ops[index].inputs[0];
     const Uses uses = find_uses(graph);
-    const int writer = uses.writer[at(between)];
-    if (writer == Uses::kNone || uses.readers[at(between)].size() != 1 ||
-        graph.value(between).role != graph::ValueRole::kTemporary)
-      continue;
+    const int writer = writer_for_one_reader(graph, uses, between);
+    if (writer == Uses::kNone) continue;
     Op view = graph.ops[static_cast<size_t>(writer)];
     if (view.kind != &graph::reshape_kind()) continue;
     graph.ops.erase(graph.ops.begin() + writer);
@@ -198,10 +196,8 @@ void fuse_epilogues(Graph& graph, int threads, kernels::ForcedFamily family) {
     if (consumer.kind != &graph::elementwise_kind()) continue;
     const ValueId between = consumer.inputs[0];
     const Uses uses = find_uses(graph);
-    const int writer = uses.writer[at(between)];
-    if (writer == Uses::kNone || uses.readers[at(between)].size() != 1 ||
-        graph.value(between).role != graph::ValueRole::kTemporary)
-      continue;
+    const int writer = writer_for_one_reader(graph, uses, between);
+    if (writer == Uses::kNone) continue;
     const Op& producer = graph.ops[static_cast<size_t>(writer)];
     if (!takes_epilogue(producer) || producer.outputs[0] != between ||
         overwritten_between(graph, producer, writer, static_cast<int>(index)))
@@ -223,18 +219,14 @@ void fuse_updates(Graph& graph, int threads, kernels::ForcedFamily family) {
     if (update.kind != &graph::optimizer_update_kind()) continue;
     const ValueId parameter = update.inputs[0], gradient = update.inputs[1];
     const Uses uses = find_uses(graph);
-    const int writer = uses.writer[at(gradient)];
-    if (writer == Uses::kNone || uses.readers[at(gradient)].size() != 1 ||
-        graph.value(gradient).role != graph::ValueRole::kTemporary)
-      continue;
+    const int writer = writer_for_one_reader(graph, uses, gradient);
+    if (writer == Uses::kNone) continue;
     const Op& product = graph.ops[static_cast<size_t>(writer)];
     if (product.kind != &graph::matmul_kind() || !product.epilogue.empty()) continue;
     const graph::MatmulGeometry geometry = graph::matmul_geometry(graph, product);
     if (!geometry.transpose_a || geometry.transpose_b) continue;
     Op fused = graph::matmul_update(product, update);
-    if (kernels::select({graph, fused, threads}, family).chosen->family() ==
-        kernels::Family::kReference)
-      continue;
+    if (!kernels::has_fast_kernel({graph, fused, threads}, family)) continue;
     int last_reader = writer;
     for (const int reader : uses.readers[at(parameter)])
       if (reader != static_cast<int>(index)) last_reader = std::max(last_reader, reader);

@@ -15,4 +15,11 @@ Uses find_uses(const graph::Graph& graph) {
   return uses;
 }
 
+int writer_for_one_reader(const graph::Graph& graph, const Uses& uses, graph::ValueId value) {
+  const auto at = static_cast<size_t>(value);
+  const bool between_two =
+      uses.readers[at].size() == 1 && graph.value(value).role == graph::ValueRole::kTemporary;
+  return between_two ? uses.writer[at] : Uses::kNone;
+}
+
 }  // namespace pronghorn::compiler

@@ -16,4 +16,8 @@ struct Uses {
 };
 Uses find_uses(const graph::Graph& graph);
 
+// The op that writes a value which one op reads and nobody else, the caller included; kNone where
+// the value is another one. What stands between the two then need not be.
+int writer_for_one_reader(const graph::Graph& graph, const Uses& uses, graph::ValueId value);
+
 }  // namespace pronghorn::compiler

@@ -91,20 +91,25 @@ void add_bias_gradient(Builder& builder) {
   builder.add_op(*to_weights->kind, std::vector(to_weights->inputs), std::move(attributes));
 }
 
+// Of a batch, forward; returns its output.
+ValueId convolution(Builder& builder, const ConvolutionShape& shape, bool padded) {
+  const auto padding = padded ? graph::same_padding(shape.size, shape.kernel, shape.stride, 1)
+                              : graph::SamePadding{0, 0};
+  const graph::Conv2dWindow window{shape.stride,
+                                   shape.stride,
+                                   1,
+                                   1,
+                                   {padding.before, padding.before, padding.after, padding.after}};
+  const ValueId src =
+      input(builder, {builder.graph().batch, shape.size, shape.size, shape.channels});
+  const ValueId weights =
+      input(builder, {shape.kernel, shape.kernel, shape.channels, shape.filters});
+  return graph::conv2d(builder, src, weights, window);
+}
+
 void add_convolution(Graphs& graphs, const ConvolutionShape& shape, int64_t batch, bool padded) {
   graphs.add(batch, [&](Builder& builder) {
-    const auto padding = padded ? graph::same_padding(shape.size, shape.kernel, shape.stride, 1)
-                                : graph::SamePadding{0, 0};
-    const graph::Conv2dWindow window{
-        shape.stride,
-        shape.stride,
-        1,
-        1,
-        {padding.before, padding.before, padding.after, padding.after}};
-    const ValueId src = input(builder, {batch, shape.size, shape.size, shape.channels});
-    const ValueId weights =
-        input(builder, {shape.kernel, shape.kernel, shape.channels, shape.filters});
-    graph::conv2d(builder, src, weights, window);
+    convolution(builder, shape, padded);
     add_gradient(builder, {true, true});
     add_bias_gradient(builder);
   });
@@ -113,26 +118,20 @@ void add_convolution(Graphs& graphs, const ConvolutionShape& shape, int64_t batc
 // A convolution that is max-pooled, and its gradients for kernels that skip the zeros in them.
 void add_pooled_convolution(Graphs& graphs, const ConvolutionShape& shape, int64_t batch) {
   graphs.add(batch, [&](Builder& builder) {
-    const auto padding = graph::same_padding(shape.size, shape.kernel, 1, 1);
-    const graph::Conv2dWindow window{
-        1, 1, 1, 1, {padding.before, padding.before, padding.after, padding.after}};
-    const ValueId src = input(builder, {batch, shape.size, shape.size, shape.channels});
-    const ValueId weights =
-        input(builder, {shape.kernel, shape.kernel, shape.channels, shape.filters});
-    const ValueId dst = graph::conv2d(builder, src, weights, window);
-    const graph::Op convolution = builder.graph().ops.back();
+    const ValueId dst = convolution(builder, shape, /*padded=*/true);
+    const graph::Op forward = builder.graph().ops.back();
     graph::max_pool2d(builder, dst, {});
     const graph::Op pooling = builder.graph().ops.back();
     add_gradient(builder, {true});
     graph::Graph& graph = builder.graph();
     const graph::Op max_pool_backward = graph.ops.back();
-    convolution.kind->gradient(builder, convolution, std::vector{max_pool_backward.outputs[0]},
-                               {true, true});
+    forward.kind->gradient(builder, forward, std::vector{max_pool_backward.outputs[0]},
+                           {true, true});
     for (graph::Op& op : graph.ops)
       if (std::find(op.inputs.begin(), op.inputs.end(), max_pool_backward.outputs[0]) !=
           op.inputs.end())
         op = graph::fused_with_max_pool(op, max_pool_backward);
-    const graph::Op joined = graph::with_max_pooling(convolution, pooling).value();
+    const graph::Op joined = graph::with_max_pooling(forward, pooling).value();
     builder.add_op(*joined.kind, joined.inputs, joined.attributes);
   });
 }

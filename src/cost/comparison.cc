@@ -166,10 +166,8 @@ std::string of_parameters_of(const Comparison& c) {
       if (op.phase == 3) seconds += seconds_of(op);
     return seconds;
   };
-  // What a product updates on its way has no time of its own.
   const auto fused = [](const Explanation& e) {
-    return std::any_of(e.ops.begin(), e.ops.end(),
-                       [](const OpCost& op) { return op.kind == "matmul_update"; });
+    return std::any_of(e.ops.begin(), e.ops.end(), cost::is_fused_update);
   };
   const auto memory = [](const Explanation& e) {
     return static_cast<double>(4 * e.parameters + e.optimizer_bytes);

@@ -82,25 +82,28 @@ std::vector<OpExchange> exchanges(const Graph& graph, const std::vector<ValueId>
         OpExchange::Bytes& bytes = found.bytes[level == MemoryLevel::kL3 ? 1 : 0];
         (read ? bytes.read : bytes.written) += others * bytes_of_thread(graph, id, cut, threads);
       };
+      const auto history_of = [&](ValueId id) -> History& {
+        return histories[static_cast<size_t>(storage[static_cast<size_t>(id)])];
+      };
+      const auto cut = [&](ValueId id, bool read) {
+        return cut_of(graph, index, id, parameters[static_cast<size_t>(id)], tasks[index], read);
+      };
       for (size_t i = 0; i < op.inputs.size(); ++i) {
-        const ValueId id = op.inputs[i];
-        History& history = histories[static_cast<size_t>(storage[static_cast<size_t>(id)])];
-        const Cut cut =
-            cut_of(graph, index, id, parameters[static_cast<size_t>(id)], tasks[index], true);
-        if (history.written && *history.written != cut && !history.read_as(cut))
-          add(id, where[index].inputs[i], cut, true);
-        if (!history.read_as(cut)) history.reads.push_back(cut);
+        History& history = history_of(op.inputs[i]);
+        const Cut reader = cut(op.inputs[i], true);
+        if (history.read_as(reader)) continue;
+        if (history.written && *history.written != reader)
+          add(op.inputs[i], where[index].inputs[i], reader, true);
+        history.reads.push_back(reader);
       }
       for (size_t i = 0; i < op.outputs.size(); ++i) {
-        const ValueId id = op.outputs[i];
-        History& history = histories[static_cast<size_t>(storage[static_cast<size_t>(id)])];
-        const Cut cut =
-            cut_of(graph, index, id, parameters[static_cast<size_t>(id)], tasks[index], false);
-        const bool elsewhere = (history.written && *history.written != cut) ||
+        History& history = history_of(op.outputs[i]);
+        const Cut writer = cut(op.outputs[i], false);
+        const bool elsewhere = (history.written && *history.written != writer) ||
                                std::any_of(history.reads.begin(), history.reads.end(),
-                                           [&](const Cut& reader) { return reader != cut; });
-        if (elsewhere) add(id, where[index].outputs[i], cut, false);
-        history = {cut, {}};
+                                           [&](const Cut& reader) { return reader != writer; });
+        if (elsewhere) add(op.outputs[i], where[index].outputs[i], writer, false);
+        history = {writer, {}};
       }
       result[index] = found;
     }

@@ -178,8 +178,7 @@ void add_farthest(Explanation& e) {
 
 void add_update_and_dropout(Explanation& e, const SentenceNumbers& numbers) {
   const double update = phase_seconds(e, kUpdate);
-  const auto fused = std::count_if(e.ops.begin(), e.ops.end(),
-                                   [](const OpCost& op) { return op.kind == "matmul_update"; });
+  const auto fused = std::count_if(e.ops.begin(), e.ops.end(), is_fused_update);
   if (fused > 0)
     e.findings.push_back(fmt::format(
         "The optimizer ({}) updates {} parameters. {} of its updates {} done by the products that "
@@ -302,6 +301,8 @@ void add_assumptions(Explanation& e) {
 double seconds_of(const OpCost& op) {
   return op.measured ? op.measured->median : op.predicted.seconds;
 }
+
+bool is_fused_update(const OpCost& op) { return op.kind == "matmul_update"; }
 
 const LayerCost* slowest_layer(const Explanation& explanation) {
   const auto found = std::max_element(

@@ -20,6 +20,9 @@ std::string sentence_about_threads(const Explanation& explanation);
 // An op's time: measured where it was, else predicted.
 double seconds_of(const OpCost& op);
 
+// Whether an optimizer's update is part of the op, a product, and so has no time of its own.
+bool is_fused_update(const OpCost& op);
+
 // The layer that takes the most time; none where the model has no layers.
 const LayerCost* slowest_layer(const Explanation& explanation);
 

@@ -107,10 +107,10 @@ KernelPoint kernel_point(const kernels::KernelCase& kernel_case,
 
 KernelPoint stage_point(const graph::Stage& stage, int64_t elements, std::string_view elementwise) {
   const graph::StageTraits& traits = graph::stage_traits(stage.function);
-  const bool full_operand = stage.operand >= 0 && stage.function != graph::StageFunction::kBiasAdd;
   KernelPoint point;
   point.kernel = std::string(elementwise) + " " + std::string(traits.name);
-  point.work = static_cast<double>(elements) * sizeof(float) * (full_operand ? 3 : 2);
+  point.work =
+      static_cast<double>(elements) * sizeof(float) * (graph::has_full_operand(stage) ? 3 : 2);
   point.features = {log_of_bytes(point.work)};
   return point;
 }

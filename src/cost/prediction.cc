@@ -122,7 +122,10 @@ Memory memory_of(const graph::Graph& graph, const graph::Op& op, const OpResiden
 // After so long without a parallel loop the team's threads sleep (platform/parallel.cc).
 constexpr double kSpinSeconds = 20e-6;
 
-Bound bound_of(MemoryLevel level) {
+Bound bound_of(const Prediction& prediction, MemoryLevel level) {
+  if (prediction.overhead > 0.5 * prediction.seconds) return Bound::kOverhead;
+  // Within a tenth of its speed in the near caches, arithmetic is what it waits for.
+  if (prediction.memory <= 1.1 * prediction.arithmetic) return Bound::kArithmetic;
   return static_cast<Bound>(static_cast<int>(Bound::kL1) + static_cast<int>(level));
 }
 
@@ -176,43 +179,44 @@ std::vector<Prediction> predict(const StepToPredict& step, const Machine& machin
       team.peak_flops > 0 ? std::max(1.0, one.peak_flops * working / team.peak_flops) : 1;
 
   std::vector<Prediction> predictions(graph.ops.size());
-  double since_loop = 0;  // seconds for which the team has had nothing to do
-  // Twice: a step's first loop finds the team as the step before left it.
-  for (size_t round = 0; round < 2 * graph.ops.size(); ++round) {
-    const size_t index = round % graph.ops.size();
+  std::vector<MemoryLevel> levels(graph.ops.size());
+  std::vector<bool> shared(graph.ops.size());
+  for (size_t index = 0; index < graph.ops.size(); ++index) {
     if (step.chosen[index] == nullptr) continue;
     const graph::Op& op = graph.ops[index];
     const kernels::Execution& execution = executions[index];
     const OneThread alone =
         on_one_thread({graph, op, threads}, *step.chosen[index], execution, where[index], reach);
     const auto sharing = static_cast<double>(std::min<int64_t>(working, execution.tasks));
-    const bool shared = sharing > 1;
-    const double pace = shared ? slowdown : 1;
-    const Memory memory = memory_of(graph, op, where[index], shared ? team : one);
+    shared[index] = sharing > 1;
+    const double pace = shared[index] ? slowdown : 1;
+    const Memory memory = memory_of(graph, op, where[index], shared[index] ? team : one);
+    levels[index] = memory.level;
 
     Prediction& prediction = predictions[index];
     prediction.arithmetic = alone.near * pace / sharing;
     prediction.memory = std::max(memory.seconds, alone.far * pace / sharing) +
                         exchange_seconds(exchanged[index], team);
-    const double busy = std::max(prediction.arithmetic, prediction.memory);
-    if (shared) {
-      // A team's tasks end together only where their number is a multiple of the threads'.
-      const double rounds = std::ceil(static_cast<double>(execution.tasks) / sharing);
-      const double uneven = rounds * sharing / static_cast<double>(execution.tasks) - 1;
-      prediction.overhead =
-          busy * uneven + (since_loop > kSpinSeconds ? team.wake_seconds : team.region_seconds);
-    }
-    prediction.seconds = busy + prediction.overhead;
-    since_loop = shared ? 0 : since_loop + prediction.seconds;
-
-    // Within a tenth of its speed in the near caches, arithmetic is what it waits for.
-    if (prediction.overhead > 0.5 * prediction.seconds)
-      prediction.bound = Bound::kOverhead;
-    else if (prediction.memory > 1.1 * prediction.arithmetic)
-      prediction.bound = bound_of(memory.level);
-    else
-      prediction.bound = Bound::kArithmetic;
+    if (!shared[index]) continue;
+    // A team's tasks end together only where their number is a multiple of the threads'.
+    const double rounds = std::ceil(static_cast<double>(execution.tasks) / sharing);
+    const double uneven = rounds * sharing / static_cast<double>(execution.tasks) - 1;
+    prediction.overhead = std::max(prediction.arithmetic, prediction.memory) * uneven;
   }
+  double since_loop = 0;  // seconds for which the team has had nothing to do
+  // The first round tells how a step leaves the team to the next one.
+  for (int round = 0; round < 2; ++round)
+    for (size_t index = 0; index < graph.ops.size(); ++index) {
+      if (step.chosen[index] == nullptr) continue;
+      Prediction& prediction = predictions[index];
+      if (shared[index] && round == 1)
+        prediction.overhead += since_loop > kSpinSeconds ? team.wake_seconds : team.region_seconds;
+      prediction.seconds = std::max(prediction.arithmetic, prediction.memory) + prediction.overhead;
+      since_loop = shared[index] ? 0 : since_loop + prediction.seconds;
+    }
+  for (size_t index = 0; index < graph.ops.size(); ++index)
+    if (step.chosen[index] != nullptr)
+      predictions[index].bound = bound_of(predictions[index], levels[index]);
   return predictions;
 }
 

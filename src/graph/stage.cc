@@ -45,16 +45,8 @@ const StageTraits& stage_traits(StageFunction function) {
   return kTraits[static_cast<size_t>(function)];
 }
 
-bool keeps_zero(StageFunction function) {
-  switch (function) {
-    case StageFunction::kBiasAdd:
-    case StageFunction::kAdd:
-    case StageFunction::kSigmoid:
-    case StageFunction::kSoftplus:
-      return false;
-    default:
-      return true;  // the other activations, all derivatives, and factors
-  }
+bool has_full_operand(const Stage& stage) {
+  return stage.operand >= 0 && stage.function != StageFunction::kBiasAdd;
 }
 
 bool keeps_order(const Stage& stage) {

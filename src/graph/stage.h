@@ -75,8 +75,8 @@ struct StageTraits {
 };
 const StageTraits& stage_traits(StageFunction function);
 
-// Whether f(0, o) = 0 for every o: what was sparse before the stage is so after it.
-bool keeps_zero(StageFunction function);
+// Whether the operand is as large as x: all are but a bias.
+bool has_full_operand(const Stage& stage);
 
 // Whether f(x, o) never falls as x grows, for any one o: the largest of several x is then the one
 // with the largest f(x, o).

@@ -53,4 +53,8 @@ Selection select(const KernelCase& kernel_case, ForcedFamily forced) {
   throw std::logic_error(fmt::format("no kernel for op {}", kernel_case.op.kind->name()));
 }
 
+bool has_fast_kernel(const KernelCase& kernel_case, ForcedFamily forced) {
+  return select(kernel_case, forced).chosen->family() != Family::kReference;
+}
+
 }  // namespace pronghorn::kernels

@@ -37,4 +37,7 @@ std::optional<std::string> why_not(const Implementation& implementation,
 // instruction set.
 Selection select(const KernelCase& kernel_case, ForcedFamily forced);
 
+// Whether that is another than the reference kernel: whether it is worth making such an op.
+bool has_fast_kernel(const KernelCase& kernel_case, ForcedFamily forced);
+
 }  // namespace pronghorn::kernels

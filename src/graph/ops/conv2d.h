@@ -41,6 +41,10 @@ struct Conv2dWindow {
   int64_t stride_h = 1, stride_w = 1;
   int64_t dilation_h = 1, dilation_w = 1;
   Padding2d padding;
+
+  bool has_unit_steps() const {
+    return stride_h == 1 && stride_w == 1 && dilation_h == 1 && dilation_w == 1;
+  }
 };
 
 // All extents of a convolution, of any of the kinds: what a kernel needs to know.

@@ -16,7 +16,7 @@ class BackwardData final : public OpKind {
 
   // What the convolution's layer names; of which a kernel that skips zeros does a part.
   Cost arithmetic(const Graph& graph, const Op& op) const override {
-    return {.multiply_accumulates = conv2d_geometry(graph, op).multiply_accumulates()};
+    return conv2d_backward_data_kind().arithmetic(graph, op);
   }
 };
 

@@ -5,9 +5,6 @@
 namespace pronghorn::graph {
 namespace {
 
-// Inputs before the slots.
-constexpr int kOwnInputs = 3;
-
 class MatmulUpdate final : public OpKind {
  public:
   std::string_view name() const override { return "matmul_update"; }
@@ -27,8 +24,8 @@ class MatmulUpdate final : public OpKind {
   // Output 0 is the parameter (input 0), output i the slot at input i + 2.
   std::vector<Alias> required_aliases(const Op& op) const override {
     std::vector<Alias> aliases{{0, 0}};
-    for (int slot = kOwnInputs; slot < static_cast<int>(op.inputs.size()); ++slot)
-      aliases.push_back({slot, slot - kOwnInputs + 1});
+    for (int slot = kFirstSlotOfMatmulUpdate; slot < static_cast<int>(op.inputs.size()); ++slot)
+      aliases.push_back({slot, slot - kFirstSlotOfMatmulUpdate + 1});
     return aliases;
   }
 };
@@ -72,7 +69,8 @@ Graph parts_of_update(const Graph& graph, const Op& op) {
   update.kind = &optimizer_update_kind();
   update.phase = Phase::kUpdate;
   update.inputs = {op.inputs[0], id};
-  update.inputs.insert(update.inputs.end(), op.inputs.begin() + kOwnInputs, op.inputs.end());
+  update.inputs.insert(update.inputs.end(), op.inputs.begin() + kFirstSlotOfMatmulUpdate,
+                       op.inputs.end());
   parts.ops = {std::move(product), std::move(update)};
   return parts;
 }

@@ -12,6 +12,9 @@ namespace pronghorn::graph {
 // makes it of a matmul and an optimizer_update.
 const OpKind& matmul_update_kind();
 
+// The place of the first slot among the inputs.
+inline constexpr int kFirstSlotOfMatmulUpdate = 3;
+
 // `product` with `update`, which must be its only reader, behind it.
 Op matmul_update(const Op& product, const Op& update);
 

@@ -373,7 +373,7 @@ class Convolution : public Implementation {
     }
     // What the epilogue reads beside biases has the output's layout.
     for (const graph::Stage& stage : kernel_case.op.epilogue)
-      if (stage.operand >= 0 && stage.function != StageFunction::kBiasAdd)
+      if (graph::has_full_operand(stage))
         layouts.inputs[static_cast<size_t>(stage.operand)] = layouts.outputs[0];
     return layouts;
   }
@@ -391,9 +391,7 @@ class Convolution : public Implementation {
                                            std::string& reason) const {
     const Conv2dGeometry g = conv2d_geometry(kernel_case.graph, kernel_case.op);
     if (algorithm_ == dnnl::algorithm::convolution_winograd) {
-      const graph::Conv2dWindow& w = g.window;
-      if (g.kernel_h != 3 || g.kernel_w != 3 || w.stride_h != 1 || w.stride_w != 1 ||
-          w.dilation_h != 1 || w.dilation_w != 1) {
+      if (g.kernel_h != 3 || g.kernel_w != 3 || !g.window.has_unit_steps()) {
         reason = "Winograd F(4x4, 3x3) is for 3x3 kernels with stride and dilation 1";
         return std::nullopt;
       }

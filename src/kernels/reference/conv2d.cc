@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kernels/reference/convolution_loops.h"
 #include "kernels/reference/counted.h"
 #include "kernels/reference/tensor_view.h"
 
@@ -15,20 +16,13 @@ using graph::Conv2dGeometry;
 // Forward and both gradients are these same products, added up in different places.
 template <class Visit>
 void for_each_product(const Conv2dGeometry& g, int64_t first, int64_t last, Visit&& visit) {
-  const graph::Conv2dWindow& w = g.window;
   for (int64_t n = first; n < last; ++n)
     for (int64_t y = 0; y < g.out_height; ++y)
       for (int64_t x = 0; x < g.out_width; ++x)
         for (int64_t o = 0; o < g.out_channels; ++o)
-          for (int64_t i = 0; i < g.kernel_h; ++i) {
-            const int64_t row = y * w.stride_h - w.padding.top + i * w.dilation_h;
-            if (row < 0 || row >= g.height) continue;
-            for (int64_t j = 0; j < g.kernel_w; ++j) {
-              const int64_t column = x * w.stride_w - w.padding.left + j * w.dilation_w;
-              if (column < 0 || column >= g.width) continue;
-              for (int64_t c = 0; c < g.channels; ++c) visit(n, y, x, o, row, column, i, j, c);
-            }
-          }
+          for_each_tap(g, y, x, [&](int64_t row, int64_t column, int64_t i, int64_t j) {
+            for (int64_t c = 0; c < g.channels; ++c) visit(n, y, x, o, row, column, i, j, c);
+          });
 }
 
 // The tensors of a convolution, whichever of the three is being computed.
@@ -107,13 +101,8 @@ struct BackwardWeights : Conv2dLoops {
               });
         });
     if (!bias) return;
-    const int64_t pixels = g.out_height * g.out_width;
-    sum_over_batch(context, g.batch, g.out_channels, workspace<T>(buffers), output<T>(buffers, 1),
-                   [&](int64_t first, int64_t last, T* diff_bias) {
-                     for (int64_t pixel = first * pixels; pixel < last * pixels; ++pixel)
-                       for (int64_t o = 0; o < g.out_channels; ++o)
-                         diff_bias[o] += diff_dst[pixel * g.out_channels + o];
-                   });
+    sum_pixels(context, g.batch, g.out_height * g.out_width, g.out_channels, diff_dst,
+               workspace<T>(buffers), output<T>(buffers, 1));
   }
 };
 

@@ -1,6 +1,6 @@
 #include "graph/ops/conv2d.h"
 #include "graph/ops/pool2d.h"
-#include "kernels/reference/loop_kernel.h"
+#include "kernels/reference/convolution_loops.h"
 #include "kernels/reference/tensor_view.h"
 
 namespace pronghorn::kernels::reference {
@@ -49,20 +49,12 @@ struct ConvolutionAndMaxPool {
   // The convolution's output at (n, y, x, o).
   template <class T>
   T sum_at(const Buffers& buffers, int64_t n, int64_t y, int64_t x, int64_t o) const {
-    const graph::Conv2dWindow& w = g.window;
     const Tensor4<const T> src{input<T>(buffers, 0), g.height, g.width, g.channels};
     const Tensor4<const T> weights{input<T>(buffers, 1), g.kernel_w, g.channels, g.out_channels};
     T sum = 0;
-    for (int64_t i = 0; i < g.kernel_h; ++i) {
-      const int64_t row = y * w.stride_h - w.padding.top + i * w.dilation_h;
-      if (row < 0 || row >= g.height) continue;
-      for (int64_t j = 0; j < g.kernel_w; ++j) {
-        const int64_t column = x * w.stride_w - w.padding.left + j * w.dilation_w;
-        if (column < 0 || column >= g.width) continue;
-        for (int64_t c = 0; c < g.channels; ++c)
-          sum += src(n, row, column, c) * weights(i, j, c, o);
-      }
-    }
+    for_each_tap(g, y, x, [&](int64_t row, int64_t column, int64_t i, int64_t j) {
+      for (int64_t c = 0; c < g.channels; ++c) sum += src(n, row, column, c) * weights(i, j, c, o);
+    });
     return sum;
   }
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kernels/reference/convolution_loops.h"
 #include "kernels/reference/counted.h"
 #include "kernels/reference/tensor_view.h"
 
@@ -16,39 +17,30 @@ struct Loops {
       : g(graph::conv2d_geometry(kernel_case.graph, kernel_case.op)),
         pooling(graph::pooling_geometry(kernel_case.graph, kernel_case.op)) {}
 
-  bool byte_index() const { return pooling.window.pool_h * pooling.window.pool_w <= 256; }
-
   // Calls visit(n, py, px, o, row, column, i, j, c) for every multiply-accumulate of images [first,
   // last): of each window the place (py, px, o), at its winner the input place (n, row, column, c)
   // and the weight (i, j, c, o).
   template <class Index, class Visit>
   void for_each_product(const Index* index, int64_t first, int64_t last, Visit&& visit) const {
-    const graph::Conv2dWindow& w = g.window;
+    const graph::Pool2dWindow& w = pooling.window;
     const Tensor4<const Index> winner{index, pooling.out_height, pooling.out_width, g.out_channels};
     for (int64_t n = first; n < last; ++n)
       for (int64_t py = 0; py < pooling.out_height; ++py)
         for (int64_t px = 0; px < pooling.out_width; ++px)
           for (int64_t o = 0; o < g.out_channels; ++o) {
             const int64_t place = winner(n, py, px, o);
-            const int64_t y = py * pooling.window.stride_h - pooling.window.padding.top +
-                              place / pooling.window.pool_w;
-            const int64_t x = px * pooling.window.stride_w - pooling.window.padding.left +
-                              place % pooling.window.pool_w;
-            for (int64_t i = 0; i < g.kernel_h; ++i) {
-              const int64_t row = y * w.stride_h - w.padding.top + i * w.dilation_h;
-              if (row < 0 || row >= g.height) continue;
-              for (int64_t j = 0; j < g.kernel_w; ++j) {
-                const int64_t column = x * w.stride_w - w.padding.left + j * w.dilation_w;
-                if (column < 0 || column >= g.width) continue;
-                for (int64_t c = 0; c < g.channels; ++c) visit(n, py, px, o, row, column, i, j, c);
-              }
-            }
+            const int64_t y = py * w.stride_h - w.padding.top + place / w.pool_w;
+            const int64_t x = px * w.stride_w - w.padding.left + place % w.pool_w;
+            for_each_tap(g, y, x, [&](int64_t row, int64_t column, int64_t i, int64_t j) {
+              for (int64_t c = 0; c < g.channels; ++c) visit(n, py, px, o, row, column, i, j, c);
+            });
           }
   }
   template <class Visit>
   void for_each_product(const Buffers& buffers, int operand, int64_t first, int64_t last,
                         Visit&& visit) const {
-    if (byte_index())
+    const graph::Pool2dWindow& window = pooling.window;
+    if (graph::index_type(window.pool_h * window.pool_w) == graph::ElementType::kUint8)
       for_each_product(input<const uint8_t>(buffers, operand), first, last, visit);
     else
       for_each_product(input<const int32_t>(buffers, operand), first, last, visit);
@@ -112,13 +104,8 @@ struct BackwardWeights : Loops {
               });
         });
     if (!bias) return;
-    const int64_t pixels = pooling.out_height * pooling.out_width;
-    sum_over_batch(context, g.batch, g.out_channels, workspace<T>(buffers), output<T>(buffers, 1),
-                   [&](int64_t first, int64_t last, T* diff_bias) {
-                     for (int64_t pixel = first * pixels; pixel < last * pixels; ++pixel)
-                       for (int64_t o = 0; o < g.out_channels; ++o)
-                         diff_bias[o] += diff_dst.data[pixel * g.out_channels + o];
-                   });
+    sum_pixels(context, g.batch, pooling.out_height * pooling.out_width, g.out_channels,
+               diff_dst.data, workspace<T>(buffers), output<T>(buffers, 1));
   }
 };
 

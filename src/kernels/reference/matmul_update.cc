@@ -13,7 +13,9 @@ struct PartBuffers {
     product.inputs = {buffers.inputs[1], buffers.inputs[2]};
     product.outputs = {gradient};
     update.inputs = {buffers.inputs[0], gradient};
-    update.inputs.insert(update.inputs.end(), buffers.inputs.begin() + 3, buffers.inputs.end());
+    update.inputs.insert(update.inputs.end(),
+                         buffers.inputs.begin() + graph::kFirstSlotOfMatmulUpdate,
+                         buffers.inputs.end());
     update.outputs = buffers.outputs;
   }
 };

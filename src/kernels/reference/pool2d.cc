@@ -16,7 +16,8 @@ struct PoolLoops {
 
   explicit PoolLoops(const KernelCase& kernel_case)
       : g(graph::pool2d_geometry(kernel_case.graph, kernel_case.op)),
-        byte_index(g.window.pool_h * g.window.pool_w <= 256) {}
+        byte_index(graph::index_type(g.window.pool_h * g.window.pool_w) ==
+                   graph::ElementType::kUint8) {}
   int64_t workspace_elements() const { return 0; }
 
   template <class T>

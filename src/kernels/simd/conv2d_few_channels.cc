@@ -101,6 +101,7 @@ HWY_AFTER_NAMESPACE();
 
 #include "kernels/simd/dispatch.h"
 #include "kernels/simd/epilogue.h"
+#include "kernels/simd/workspace.h"
 #include "platform/batch_slices.h"
 #include "platform/reduction_tree.h"
 
@@ -112,10 +113,6 @@ using graph::Conv2dGeometry;
 HWY_EXPORT(convolve_image);
 HWY_EXPORT(add_weight_gradients);
 HWY_EXPORT(sum_vectors);
-
-// A stride of 64 bytes more than a multiple of 4 KiB, or less, keeps threads off each other's
-// lines.
-size_t thread_floats(size_t floats) { return (floats + 15) / 16 * 16; }
 
 // Forward, and to data, which is forward with the kernel turned.
 class PlanarConvolutionKernel final : public Kernel {
@@ -133,7 +130,7 @@ class PlanarConvolutionKernel final : public Kernel {
 
   // Planes for each thread; then the turned kernel.
   size_t workspace_bytes() const override {
-    return (threads_ * thread_floats(p_.scratch_floats()) + (to_data_ ? p_.weights() : 0)) *
+    return (threads_ * whole_lines(p_.scratch_floats()) + (to_data_ ? p_.weights() : 0)) *
            sizeof(float);
   }
 
@@ -142,7 +139,7 @@ class PlanarConvolutionKernel final : public Kernel {
     weights_ = buffers.input(1);
     dst_ = buffers.output(0);
     scratch_ = reinterpret_cast<float*>(buffers.workspace);
-    turned_ = scratch_ + threads_ * thread_floats(p_.scratch_floats());
+    turned_ = scratch_ + threads_ * whole_lines(p_.scratch_floats());
     stages_.bind(buffers);
     epilogue_.bind(buffers);
   }
@@ -155,7 +152,7 @@ class PlanarConvolutionKernel final : public Kernel {
     context.parallel.for_each(g_.batch, [&](int64_t image, int thread) {
       float* const dst = dst_ + image * dst_elements;
       convolve_image_(p_, src_ + image * src_elements, weights, stages_,
-                      scratch_ + static_cast<size_t>(thread) * thread_floats(p_.scratch_floats()),
+                      scratch_ + static_cast<size_t>(thread) * whole_lines(p_.scratch_floats()),
                       dst);
       if (!epilogue_.empty())
         epilogue_.apply(dst, dst, image * dst_elements, dst_elements, context);
@@ -238,7 +235,7 @@ class PlanarWeightsKernel final : public Kernel {
 
  private:
   size_t sums() const { return p_.weights() + p_.out_channels; }
-  size_t own_floats() const { return thread_floats(p_.sum_floats() + p_.scratch_floats()); }
+  size_t own_floats() const { return whole_lines(p_.sum_floats() + p_.scratch_floats()); }
 
   PlanarConvolution p_;
   BatchSlices slices_;
@@ -274,8 +271,7 @@ class FewChannels final : public Implementation {
       return "it is for at most 7 channels in and out";
     if (direction_ != Direction::kForward && channels > kMostChannelsBackward)
       return "it is for at most 4 channels in and out";
-    if (w.stride_h != 1 || w.stride_w != 1 || w.dilation_h != 1 || w.dilation_w != 1)
-      return "it is for stride and dilation 1";
+    if (!w.has_unit_steps()) return "it is for stride and dilation 1";
     if (std::max(g.kernel_h, g.kernel_w) > kMostTaps || g.kernel_h * g.kernel_w == 1)
       return "it is for kernels of at most 7x7, and more than 1x1";
     const graph::Padding2d& padding = w.padding;

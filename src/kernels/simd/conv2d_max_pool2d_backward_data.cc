@@ -233,20 +233,15 @@ class PooledDataGradient final : public PooledGradientImplementation {
     // What comes after it, a gradient as well, most likely likes what came before.
     Layout leaving = arriving[1];
     for (const graph::Stage& stage : kernel_case.op.epilogue)
-      if (has_full_operand(stage)) leaving = arriving[static_cast<size_t>(stage.operand)];
+      if (graph::has_full_operand(stage)) leaving = arriving[static_cast<size_t>(stage.operand)];
     layouts.outputs[0] = own(leaving);
     for (const graph::Stage& stage : kernel_case.op.epilogue)
-      if (has_full_operand(stage))
+      if (graph::has_full_operand(stage))
         layouts.inputs[static_cast<size_t>(stage.operand)] = layouts.outputs[0];
     return layouts;
   }
   std::unique_ptr<Kernel> create(const KernelCase& kernel_case) const override {
     return std::make_unique<DataGradient>(kernel_case);
-  }
-
- private:
-  static bool has_full_operand(const graph::Stage& stage) {
-    return stage.operand >= 0 && stage.function != graph::StageFunction::kBiasAdd;
   }
 };
 

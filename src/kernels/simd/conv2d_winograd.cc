@@ -61,6 +61,7 @@ HWY_AFTER_NAMESPACE();
 
 #include "kernels/simd/dispatch.h"
 #include "kernels/simd/epilogue.h"
+#include "kernels/simd/workspace.h"
 
 namespace pronghorn::kernels::simd {
 namespace {
@@ -132,8 +133,8 @@ class WinogradKernel final : public Kernel {
   static ImageStrides strides_of(const graph::Value& value) {
     return {value.layout, value.shape[1], value.shape[2], value.shape[3]};
   }
-  int64_t weights_floats() const { return (w_.weights_floats() + 15) / 16 * 16; }
-  int64_t thread_floats() const { return (w_.data_floats() + w_.products_floats() + 15) / 16 * 16; }
+  int64_t weights_floats() const { return whole_lines(w_.weights_floats()); }
+  int64_t thread_floats() const { return whole_lines(w_.data_floats() + w_.products_floats()); }
 
   WinogradConvolution w_;
   bool to_data_;
@@ -163,8 +164,7 @@ class Winograd final : public Implementation {
   std::optional<std::string> refuse(const KernelCase& kernel_case) const override {
     const Conv2dGeometry g = graph::conv2d_geometry(kernel_case.graph, kernel_case.op);
     const graph::Conv2dWindow& w = g.window;
-    if (g.kernel_h != 3 || g.kernel_w != 3 || w.stride_h != 1 || w.stride_w != 1 ||
-        w.dilation_h != 1 || w.dilation_w != 1)
+    if (g.kernel_h != 3 || g.kernel_w != 3 || !w.has_unit_steps())
       return "Winograd is for 3x3 kernels with stride and dilation 1";
     const graph::Padding2d& padding = w.padding;
     if (kernel_case.op.kind == &graph::conv2d_backward_data_kind() &&

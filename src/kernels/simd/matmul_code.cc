@@ -35,15 +35,6 @@ constexpr size_t kSparseVectors = 4;
 constexpr size_t kPanelVectors = 8;
 constexpr int64_t kLineFloats = 16;
 
-// GCC makes a load that several products use an operand in memory of each of them. This keeps it a
-// load.
-HWY_INLINE V in_register(V v) {
-#if HWY_COMPILER_GCC && !HWY_COMPILER_CLANG && (HWY_TARGET & (HWY_AVX3 | HWY_AVX2 | HWY_SSE4))
-  asm("" : "+v"(v.raw));
-#endif
-  return v;
-}
-
 template <size_t kRows, size_t kVectors>
 struct Sums {
   V of[kRows][kVectors];

@@ -17,15 +17,16 @@ using graph::MatmulGeometry;
 constexpr int64_t kMostFusedImages = 64;
 static_assert(kMostFusedImages <= PanelProduct::kMostDepth);
 
-// Where in the op's inputs the gradient's first matrix and the slots stand.
-constexpr int kA = 1, kDiffDst = 2, kSlots = 3;
+// Where in the op's inputs the gradient's matrices stand.
+constexpr int kA = 1, kDiffDst = 2;
 
 class MatmulUpdateKernel final : public Kernel {
  public:
   explicit MatmulUpdateKernel(const KernelCase& kernel_case)
       : rows_(kernel_case.output(0).shape[0]),
         columns_(kernel_case.output(0).shape[1]),
-        slots_count_(static_cast<int>(kernel_case.op.inputs.size()) - kSlots),
+        slots_count_(static_cast<int>(kernel_case.op.inputs.size()) -
+                     graph::kFirstSlotOfMatmulUpdate),
         product_(gradient_geometry(kernel_case.graph, kernel_case.op), kernel_case.threads,
                  may_hold_zeros(kernel_case.graph, kernel_case.op.inputs[kA])),
         update_(kernel_case.op.attributes),

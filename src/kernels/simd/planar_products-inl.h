@@ -28,15 +28,6 @@ static_assert(hn::MaxLanes(D()) <= PlanarConvolution::kMostLanes);
 
 constexpr size_t kOutputs = 4;  // channels
 
-// GCC makes a load that several products use an operand in memory of each of them, and loads are
-// what these kernels have too many of. This keeps it a load.
-HWY_INLINE V in_register(V v) {
-#if HWY_COMPILER_GCC && !HWY_COMPILER_CLANG && (HWY_TARGET & (HWY_AVX3 | HWY_AVX2 | HWY_SSE4))
-  asm("" : "+v"(v.raw));
-#endif
-  return v;
-}
-
 // kV vectors of pixels of kO output channels, from `place` on.
 template <size_t kO, size_t kV>
 HWY_INLINE void convolve_places(const PlanarConvolution& p, const float* src, const float* weights,

@@ -8,8 +8,7 @@ std::optional<std::string> PooledGradientImplementation::refuse(
     const KernelCase& kernel_case) const {
   const graph::Conv2dGeometry g = graph::conv2d_geometry(kernel_case.graph, kernel_case.op);
   const graph::Conv2dWindow& w = g.window;
-  if (g.kernel_h != 3 || g.kernel_w != 3 || w.stride_h != 1 || w.stride_w != 1 ||
-      w.dilation_h != 1 || w.dilation_w != 1)
+  if (g.kernel_h != 3 || g.kernel_w != 3 || !w.has_unit_steps())
     return "it is for 3x3 kernels with stride and dilation 1";
   if (w.padding.top > 2 || w.padding.left > 2)
     return "it is for paddings that the kernel reaches across";

@@ -42,6 +42,16 @@ HWY_INLINE void store_n(hn::Vec<D> v, D d, T* to, size_t count) {
 #endif
 }
 
+// GCC makes a load that several products use an operand in memory of each of them, and of loads
+// products have too many already. This keeps it a load.
+template <class V>
+HWY_INLINE V in_register(V v) {
+#if HWY_COMPILER_GCC && !HWY_COMPILER_CLANG && (HWY_TARGET & (HWY_AVX3 | HWY_AVX2 | HWY_SSE4))
+  asm("" : "+v"(v.raw));
+#endif
+  return v;
+}
+
 // dst[i] = f(src[i]) for vectors of src. The last, partial one is handed over with zeros in it.
 template <class F>
 HWY_INLINE void map(const float* src, float* dst, size_t count, F f) {

@@ -41,15 +41,6 @@ struct TilePlace {
   }
 };
 
-// GCC makes a load that several products use an operand in memory of each of them. This keeps it a
-// load.
-HWY_INLINE V loaded_once(V v) {
-#if HWY_COMPILER_GCC && !HWY_COMPILER_CLANG && (HWY_TARGET & (HWY_AVX3 | HWY_AVX2 | HWY_SSE4))
-  asm("" : "+v"(v.raw));
-#endif
-  return v;
-}
-
 // The products of one point, of kRows tiles and kVectors vectors of output channels.
 template <int kRows, int kVectors>
 HWY_INLINE void multiply_tiles(const WinogradConvolution& w, const float* HWY_RESTRICT data,
@@ -67,7 +58,7 @@ HWY_INLINE void multiply_tiles(const WinogradConvolution& w, const float* HWY_RE
     for (int64_t lane = 0; lane < lanes; ++lane, weights += kVectors * lanes) {
       V weight[kVectors];
       PRONGHORN_UNROLL
-      for (int v = 0; v < kVectors; ++v) weight[v] = loaded_once(hn::Load(d, weights + v * lanes));
+      for (int v = 0; v < kVectors; ++v) weight[v] = in_register(hn::Load(d, weights + v * lanes));
       PRONGHORN_UNROLL
       for (int r = 0; r < kRows; ++r) {
         const V x = hn::Set(d, data[r * data_stride + lane]);
