@@ -53,11 +53,36 @@ KerasTensor Input(const Shape& shape, const std::string& name = "");
 // ArgumentError and lists the known.
 namespace layers {
 
+// A penalty that joins the loss: l1 sum |x| + l2 sum x^2; of a layer's output ("activity") divided
+// by the batch size. Both zero: none. Keras's L1(), L2() and L1L2() in one.
+struct Regularizer {
+  double l1 = 0;
+  double l2 = 0;
+};
+
+// What a weight is made to be after each update; Keras's MaxNorm, MinMaxNorm, NonNeg and UnitNorm.
+struct Constraint {
+  // "max_norm", "min_max_norm", "non_neg", "unit_norm"; empty: none.
+  std::string name = "";
+  // Of min_max_norm; max_norm has the second. Keras's defaults are 0 and 1, of max_norm 2.
+  double min_value = 0;
+  double max_value = 1;
+  double rate = 1;
+  // The norms are of all elements that differ in these axes only: {0} for each unit of a Dense
+  // layer, {0, 1, 2} for each filter of a Conv2D.
+  std::vector<int64_t> axes = {0};
+};
+
 struct DenseOptions {
   std::string activation = "linear";
   bool use_bias = true;
   std::string kernel_initializer = "glorot_uniform";
   std::string bias_initializer = "zeros";
+  Regularizer kernel_regularizer = {};
+  Regularizer bias_regularizer = {};
+  Regularizer activity_regularizer = {};
+  Constraint kernel_constraint = {};
+  Constraint bias_constraint = {};
   std::string name = "";
 };
 Layer Dense(int64_t units, DenseOptions options = {});
@@ -70,6 +95,11 @@ struct Conv2DOptions {
   bool use_bias = true;
   std::string kernel_initializer = "glorot_uniform";
   std::string bias_initializer = "zeros";
+  Regularizer kernel_regularizer = {};
+  Regularizer bias_regularizer = {};
+  Regularizer activity_regularizer = {};
+  Constraint kernel_constraint = {};
+  Constraint bias_constraint = {};
   std::string name = "";
 };
 Layer Conv2D(int64_t filters, std::array<int64_t, 2> kernel_size, Conv2DOptions options = {});
@@ -98,6 +128,8 @@ Layer Reshape(const Shape& target_shape, NameOption options = {});
 Layer Dropout(double rate, NameOption options = {});
 Layer Activation(const std::string& activation, NameOption options = {});
 Layer Add(NameOption options = {});
+// Passes its input on; the penalty on it joins the loss.
+Layer ActivityRegularization(Regularizer regularizer, NameOption options = {});
 
 struct ConcatenateOptions {
   int64_t axis = -1;
@@ -110,6 +142,10 @@ struct BatchNormalizationOptions {
   double epsilon = 1e-3;
   bool center = true;
   bool scale = true;
+  Regularizer beta_regularizer = {};
+  Regularizer gamma_regularizer = {};
+  Constraint beta_constraint = {};
+  Constraint gamma_constraint = {};
   std::string name = "";
 };
 Layer BatchNormalization(BatchNormalizationOptions options = {});

@@ -68,6 +68,15 @@ StepGraph training_step(model::Model& model, const LossConfig& loss, OptimizerSt
   StepGraph step;
   graph::Builder builder(step.graph);
   const model::Model::Lowered lowered = lower(model, builder, batch, /*training=*/true, step);
+  // Read from files, but not yet trained with.
+  for (const model::Layer* layer : model.layers()) {
+    bool special = layer->activity_regularizer().has_value();
+    for (const model::Weight& weight : layer->weights())
+      special = special || weight.regularizer || weight.constraint;
+    if (special)
+      throw UnsupportedError(fmt::format(
+          "{}: training with regularizers and constraints is not supported yet", layer->label()));
+  }
   add_loss(builder, loss, step);
   // Before gradients are taken, so that they are those of the joint form.
   fuse_softmax_cross_entropy(step.graph);

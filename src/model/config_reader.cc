@@ -80,6 +80,17 @@ std::string ConfigReader::text(std::string_view name, std::string_view missing) 
   return value.get<std::string>();
 }
 
+std::vector<int64_t> ConfigReader::integers(std::string_view name, std::vector<int64_t> missing,
+                                            bool& one) {
+  const Json& value = get(name);
+  one = !value.is_array();
+  if (value.is_null()) return missing;
+  if (one) return {to_integer(name, value)};
+  std::vector<int64_t> numbers;
+  for (const Json& number : value) numbers.push_back(to_integer(name, number));
+  return numbers;
+}
+
 std::array<int64_t, 2> ConfigReader::pair(std::string_view name,
                                           std::optional<std::array<int64_t, 2>> missing) {
   const Json& value = get(name);
@@ -126,15 +137,38 @@ std::string ConfigReader::activation(std::string_view name, std::string_view mis
   }
 }
 
-Initializer ConfigReader::initializer(std::string_view name, std::string_view missing) {
-  const Json& value = get(name);
+template <class FromJson>
+auto ConfigReader::read(std::string_view name, const Json& value, FromJson from_json) const {
   try {
-    return value.is_null() ? initializer_from_name(missing) : initializer_from_json(value);
+    return from_json(value);
   } catch (const UnsupportedError& error) {
     throw UnsupportedError(fmt::format("{}: argument '{}': {}", layer_, name, error.what()));
   } catch (const ArgumentError& error) {
     throw ArgumentError(fmt::format("{}: argument '{}': {}", layer_, name, error.what()));
   }
+}
+
+Initializer ConfigReader::initializer(std::string_view name, std::string_view missing) {
+  return read(name, get(name), [&](const Json& value) {
+    return value.is_null() ? initializer_from_name(missing) : initializer_from_json(value);
+  });
+}
+
+std::optional<Regularizer> ConfigReader::regularizer(std::string_view name) {
+  const Json& value = get(name);
+  if (value.is_null()) return std::nullopt;
+  return read(name, value, regularizer_from_json);
+}
+
+std::optional<Constraint> ConfigReader::constraint(std::string_view name) {
+  const Json& value = get(name);
+  if (value.is_null()) return std::nullopt;
+  return read(name, value, constraint_from_json);
+}
+
+WeightArguments ConfigReader::weight(const std::string& name, std::string_view initializer_name) {
+  return {initializer(name + "_initializer", initializer_name), regularizer(name + "_regularizer"),
+          constraint(name + "_constraint")};
 }
 
 Shape ConfigReader::shape(std::string_view name, bool allow_unknown) {

@@ -7,8 +7,12 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "model/constraint.h"
 #include "model/initializer.h"
+#include "model/regularizer.h"
+#include "model/weight.h"
 #include "pronghorn/shape.h"
 
 namespace pronghorn::model {
@@ -28,6 +32,8 @@ class ConfigReader {
   double real(std::string_view name, double missing);
   bool boolean(std::string_view name, bool missing);
   std::string text(std::string_view name, std::string_view missing);
+  // 2, or [0, 1]; `one` tells which of the two it was.
+  std::vector<int64_t> integers(std::string_view name, std::vector<int64_t> missing, bool& one);
   // One of Keras's spellings of a pair: 2, or [2, 2]; both positive.
   std::array<int64_t, 2> pair(std::string_view name, std::optional<std::array<int64_t, 2>> missing);
   // "valid" (false) or "same" (true).
@@ -35,6 +41,11 @@ class ConfigReader {
   // The canonical name of a known activation.
   std::string activation(std::string_view name, std::string_view missing);
   Initializer initializer(std::string_view name, std::string_view missing);
+  std::optional<Regularizer> regularizer(std::string_view name);
+  std::optional<Constraint> constraint(std::string_view name);
+  // What a weight called `name` is made with: the arguments `name`_initializer, _regularizer and
+  // _constraint.
+  WeightArguments weight(const std::string& name, std::string_view initializer);
   // [28, 28, 1]; -1 where `allow_unknown`.
   Shape shape(std::string_view name, bool allow_unknown);
 
@@ -57,6 +68,9 @@ class ConfigReader {
   // The value, or null where it is missing.
   const nlohmann::ordered_json& get(std::string_view name);
   int64_t to_integer(std::string_view name, const nlohmann::ordered_json& value) const;
+  // from_json of the value; its errors say whose argument it was.
+  template <class FromJson>
+  auto read(std::string_view name, const nlohmann::ordered_json& value, FromJson from_json) const;
 
   const nlohmann::ordered_json& json_;
   std::string layer_;

@@ -60,7 +60,7 @@ Shape Layer::call(std::span<const Shape> inputs) {
   return output;
 }
 
-void Layer::add_weight(std::string name, Shape shape, const Initializer& initializer,
+void Layer::add_weight(std::string name, Shape shape, const WeightArguments& arguments,
                        bool trainable) {
   if (too_large(shape))
     fail(fmt::format("its weight '{}' {} has more than 2^40 elements", name, shape.to_string()));
@@ -68,7 +68,14 @@ void Layer::add_weight(std::string name, Shape shape, const Initializer& initial
   weight.name = std::move(name);
   weight.shape = std::move(shape);
   weight.trainable = trainable;
-  weight.initializer = initializer;
+  weight.initializer = arguments.initializer;
+  weight.regularizer = arguments.regularizer;
+  weight.constraint = arguments.constraint;
+  try {
+    if (weight.constraint) weight.constraint->axes_of(weight.shape);
+  } catch (const ArgumentError& error) {
+    throw ArgumentError(fmt::format("{}: weight '{}': {}", label(), weight.name, error.what()));
+  }
 }
 
 }  // namespace pronghorn::model

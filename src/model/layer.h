@@ -3,34 +3,18 @@
 #include <cstdint>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "graph/builder.h"
-#include "model/initializer.h"
-#include "platform/aligned_buffer.h"
+#include "model/weight.h"
 #include "pronghorn/shape.h"
 
 namespace pronghorn::model {
-
-// One array of a layer's parameters or state. Compiled steps read and write its memory in place.
-class Weight {
- public:
-  // Within its layer, Keras's: "kernel", "bias", "gamma", "moving_mean".
-  std::string name;
-  Shape shape;
-  bool trainable = true;
-  Initializer initializer;
-
-  // Made, zeroed, when first asked for, and never moved from then on: a model that is only printed
-  // costs no memory, however large.
-  float* values() const;
-
- private:
-  mutable AlignedBuffer buffer_;
-};
 
 // What a layer needs to put itself into a graph.
 struct Lowering {
@@ -70,6 +54,11 @@ class Layer {
   void set_name(std::string name) { name_ = std::move(name); }
   bool trainable() const { return trainable_; }
   void set_trainable(bool trainable) { trainable_ = trainable; }
+  // A penalty on its output; every class takes one.
+  const std::optional<Regularizer>& activity_regularizer() const { return activity_regularizer_; }
+  void set_activity_regularizer(std::optional<Regularizer> regularizer) {
+    activity_regularizer_ = std::move(regularizer);
+  }
   bool built() const { return !built_for_.empty(); }
   // The inputs of the first call.
   std::span<const Shape> built_for() const { return built_for_; }
@@ -79,8 +68,12 @@ class Layer {
  protected:
   // Adds the weights for such inputs; called once.
   virtual void build(std::span<const Shape>) {}
-  void add_weight(std::string name, Shape shape, const Initializer& initializer,
+  void add_weight(std::string name, Shape shape, const WeightArguments& arguments,
                   bool trainable = true);
+  void add_weight(std::string name, Shape shape, const Initializer& initializer,
+                  bool trainable = true) {
+    add_weight(std::move(name), std::move(shape), WeightArguments{initializer}, trainable);
+  }
   [[noreturn]] void fail(std::string_view message) const;  // ShapeError
   // The only input; its rank must be this, 0 for any.
   const Shape& only_input(std::span<const Shape> inputs, int rank = 0,
@@ -89,6 +82,7 @@ class Layer {
  private:
   std::string name_;
   bool trainable_ = true;
+  std::optional<Regularizer> activity_regularizer_;
   std::vector<Shape> built_for_;
   std::vector<Weight> weights_;
 };

@@ -22,6 +22,7 @@ struct Entry {
 
 constexpr std::array kLayers = {
     Entry{"Activation", make_activation},
+    Entry{"ActivityRegularization", make_activity_regularization},
     Entry{"Add", make_add},
     Entry{"AveragePooling2D", make_average_pooling2d},
     Entry{"BatchNormalization", make_batch_normalization},
@@ -96,10 +97,12 @@ std::shared_ptr<Layer> layer_from_config(std::string_view class_name, const Json
     reader.ignore("dtype");
     // What Keras 3.0 to 3.2 wrote for every first layer; the InputLayer says it too.
     if (class_name != "InputLayer") reader.ignore("batch_input_shape");
+    std::optional<Regularizer> activity_regularizer = reader.regularizer("activity_regularizer");
     std::shared_ptr<Layer> layer = entry.make(reader);
     reader.finish();
     layer->set_name(name);
     layer->set_trainable(trainable);
+    if (activity_regularizer) layer->set_activity_regularizer(std::move(activity_regularizer));
     return layer;
   }
   throw UnsupportedError(fmt::format("{}: Pronghorn has no layer class {}; it has {}", label,
@@ -121,6 +124,8 @@ Json full_config(const Layer& layer) {
                    {"config", {{"name", "float32"}}},
                    {"registered_name", nullptr}}}};
   config.update(layer.config());
+  if (layer.activity_regularizer() && layer.class_name() != "ActivityRegularization")
+    config["activity_regularizer"] = to_json(layer.activity_regularizer());
   return config;
 }
 

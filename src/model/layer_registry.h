@@ -35,6 +35,7 @@ std::shared_ptr<Layer> make_flatten(ConfigReader&);
 std::shared_ptr<Layer> make_reshape(ConfigReader&);
 std::shared_ptr<Layer> make_dropout(ConfigReader&);
 std::shared_ptr<Layer> make_activation(ConfigReader&);
+std::shared_ptr<Layer> make_activity_regularization(ConfigReader&);
 std::shared_ptr<Layer> make_relu(ConfigReader&);
 std::shared_ptr<Layer> make_leaky_relu(ConfigReader&);
 std::shared_ptr<Layer> make_elu(ConfigReader&);

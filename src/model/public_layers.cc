@@ -37,6 +37,23 @@ Layer make(const char* class_name, Json config, const std::string& name) {
   return Layer(model::layer_from_config(class_name, config));
 }
 
+Json to_json(const Regularizer& regularizer) {
+  if (regularizer.l1 == 0 && regularizer.l2 == 0) return nullptr;
+  return {{"class_name", "L1L2"},
+          {"config", {{"l1", regularizer.l1}, {"l2", regularizer.l2}}}};
+}
+
+Json to_json(const Constraint& constraint) {
+  if (constraint.name.empty()) return nullptr;
+  Json config = Json::object();
+  if (constraint.name == "min_max_norm")
+    config = {{"min_value", constraint.min_value}, {"rate", constraint.rate}};
+  if (constraint.name.ends_with("max_norm")) config["max_value"] = constraint.max_value;
+  if (constraint.name != "non_neg")
+    config["axis"] = constraint.axes.size() == 1 ? Json(constraint.axes[0]) : Json(constraint.axes);
+  return {{"class_name", constraint.name}, {"config", config}};
+}
+
 Layer make_pooling(const char* class_name, const std::array<int64_t, 2>& pool_size,
                    const Pooling2DOptions& options) {
   Json config = {{"pool_size", pool_size}, {"padding", options.padding}};
@@ -52,7 +69,12 @@ Layer Dense(int64_t units, DenseOptions options) {
                {"activation", options.activation},
                {"use_bias", options.use_bias},
                {"kernel_initializer", options.kernel_initializer},
-               {"bias_initializer", options.bias_initializer}},
+               {"bias_initializer", options.bias_initializer},
+               {"kernel_regularizer", to_json(options.kernel_regularizer)},
+               {"bias_regularizer", to_json(options.bias_regularizer)},
+               {"activity_regularizer", to_json(options.activity_regularizer)},
+               {"kernel_constraint", to_json(options.kernel_constraint)},
+               {"bias_constraint", to_json(options.bias_constraint)}},
               options.name);
 }
 
@@ -66,7 +88,12 @@ Layer Conv2D(int64_t filters, std::array<int64_t, 2> kernel_size, Conv2DOptions 
                {"activation", options.activation},
                {"use_bias", options.use_bias},
                {"kernel_initializer", options.kernel_initializer},
-               {"bias_initializer", options.bias_initializer}},
+               {"bias_initializer", options.bias_initializer},
+               {"kernel_regularizer", to_json(options.kernel_regularizer)},
+               {"bias_regularizer", to_json(options.bias_regularizer)},
+               {"activity_regularizer", to_json(options.activity_regularizer)},
+               {"kernel_constraint", to_json(options.kernel_constraint)},
+               {"bias_constraint", to_json(options.bias_constraint)}},
               options.name);
 }
 
@@ -107,6 +134,11 @@ Layer Activation(const std::string& activation, NameOption options) {
 
 Layer Add(NameOption options) { return make("Add", Json::object(), options.name); }
 
+Layer ActivityRegularization(Regularizer regularizer, NameOption options) {
+  return make("ActivityRegularization", {{"l1", regularizer.l1}, {"l2", regularizer.l2}},
+              options.name);
+}
+
 Layer Concatenate(ConcatenateOptions options) {
   Json config = Json::object();
   config["axis"] = options.axis;
@@ -118,7 +150,11 @@ Layer BatchNormalization(BatchNormalizationOptions options) {
               {{"momentum", options.momentum},
                {"epsilon", options.epsilon},
                {"center", options.center},
-               {"scale", options.scale}},
+               {"scale", options.scale},
+               {"beta_regularizer", to_json(options.beta_regularizer)},
+               {"gamma_regularizer", to_json(options.gamma_regularizer)},
+               {"beta_constraint", to_json(options.beta_constraint)},
+               {"gamma_constraint", to_json(options.gamma_constraint)}},
               options.name);
 }
 

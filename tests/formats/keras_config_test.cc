@@ -219,7 +219,8 @@ TEST(BadKerasConfig, RefusesLayersThatPronghornHasNot) {
   EXPECT_THAT(
       message_of<UnsupportedError>(
           sequential(R"({"class_name": "GRU", "config": {"name": "memory", "units": 3}})")),
-      HasSubstr("layer 'memory': Pronghorn has no layer class GRU; it has Activation, Add"));
+      HasSubstr("layer 'memory': Pronghorn has no layer class GRU; it has Activation, "
+                "ActivityRegularization, Add"));
   EXPECT_THAT(message_of<UnsupportedError>(
                   sequential(R"({"class_name": "Lambda", "config": {"function": {}}})")),
               HasSubstr("a Lambda layer is Python code"));

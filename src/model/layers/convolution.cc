@@ -19,8 +19,8 @@ struct Conv2DArguments {
   Window window;
   std::string activation;
   bool use_bias;
-  Initializer kernel_initializer;
-  Initializer bias_initializer;
+  WeightArguments kernel;
+  WeightArguments bias;
 };
 
 // activation(convolution + bias); weights kernel (height, width, in, filters), bias (filters).
@@ -40,13 +40,13 @@ class Conv2D final : public Layer {
             {"groups", 1},
             {"activation", arguments_.activation},
             {"use_bias", arguments_.use_bias},
-            {"kernel_initializer", to_json(arguments_.kernel_initializer)},
-            {"bias_initializer", to_json(arguments_.bias_initializer)},
-            {"kernel_regularizer", nullptr},
-            {"bias_regularizer", nullptr},
+            {"kernel_initializer", to_json(arguments_.kernel.initializer)},
+            {"bias_initializer", to_json(arguments_.bias.initializer)},
+            {"kernel_regularizer", to_json(arguments_.kernel.regularizer)},
+            {"bias_regularizer", to_json(arguments_.bias.regularizer)},
             {"activity_regularizer", nullptr},
-            {"kernel_constraint", nullptr},
-            {"bias_constraint", nullptr}};
+            {"kernel_constraint", to_json(arguments_.kernel.constraint)},
+            {"bias_constraint", to_json(arguments_.bias.constraint)}};
   }
 
   Shape output_shape(std::span<const Shape> inputs) const override {
@@ -76,8 +76,8 @@ class Conv2D final : public Layer {
   void build(std::span<const Shape> inputs) override {
     const Window& window = arguments_.window;
     add_weight("kernel", {window.size[0], window.size[1], inputs[0].back(), arguments_.filters},
-               arguments_.kernel_initializer);
-    if (arguments_.use_bias) add_weight("bias", {arguments_.filters}, arguments_.bias_initializer);
+               arguments_.kernel);
+    if (arguments_.use_bias) add_weight("bias", {arguments_.filters}, arguments_.bias);
   }
 
  private:
@@ -95,8 +95,8 @@ std::shared_ptr<Layer> make_conv2d(ConfigReader& reader) {
                  .same_padding = reader.padding_same("padding")},
       .activation = reader.activation("activation", "linear"),
       .use_bias = reader.boolean("use_bias", true),
-      .kernel_initializer = reader.initializer("kernel_initializer", "glorot_uniform"),
-      .bias_initializer = reader.initializer("bias_initializer", "zeros")};
+      .kernel = reader.weight("kernel", "glorot_uniform"),
+      .bias = reader.weight("bias", "zeros")};
   reader.only_default("data_format", "channels_last");
   reader.only_default("groups", 1);
   // Keras refuses it too, as its backends can't do both.

@@ -17,8 +17,8 @@ struct DenseArguments {
   int64_t units;
   std::string activation;
   bool use_bias;
-  Initializer kernel_initializer;
-  Initializer bias_initializer;
+  WeightArguments kernel;
+  WeightArguments bias;
 };
 
 // activation(input kernel + bias) over the last axis; weights kernel (in, units), bias (units).
@@ -32,12 +32,12 @@ class Dense final : public Layer {
     return {{"units", arguments_.units},
             {"activation", arguments_.activation},
             {"use_bias", arguments_.use_bias},
-            {"kernel_initializer", to_json(arguments_.kernel_initializer)},
-            {"bias_initializer", to_json(arguments_.bias_initializer)},
-            {"kernel_regularizer", nullptr},
-            {"bias_regularizer", nullptr},
-            {"kernel_constraint", nullptr},
-            {"bias_constraint", nullptr}};
+            {"kernel_initializer", to_json(arguments_.kernel.initializer)},
+            {"bias_initializer", to_json(arguments_.bias.initializer)},
+            {"kernel_regularizer", to_json(arguments_.kernel.regularizer)},
+            {"bias_regularizer", to_json(arguments_.bias.regularizer)},
+            {"kernel_constraint", to_json(arguments_.kernel.constraint)},
+            {"bias_constraint", to_json(arguments_.bias.constraint)}};
   }
 
   Shape output_shape(std::span<const Shape> inputs) const override {
@@ -64,8 +64,8 @@ class Dense final : public Layer {
 
  protected:
   void build(std::span<const Shape> inputs) override {
-    add_weight("kernel", {inputs[0].back(), arguments_.units}, arguments_.kernel_initializer);
-    if (arguments_.use_bias) add_weight("bias", {arguments_.units}, arguments_.bias_initializer);
+    add_weight("kernel", {inputs[0].back(), arguments_.units}, arguments_.kernel);
+    if (arguments_.use_bias) add_weight("bias", {arguments_.units}, arguments_.bias);
   }
 
  private:
@@ -85,8 +85,8 @@ std::shared_ptr<Layer> make_dense(ConfigReader& reader) {
       .units = reader.positive("units"),
       .activation = reader.activation("activation", "linear"),
       .use_bias = reader.boolean("use_bias", true),
-      .kernel_initializer = reader.initializer("kernel_initializer", "glorot_uniform"),
-      .bias_initializer = reader.initializer("bias_initializer", "zeros")};
+      .kernel = reader.weight("kernel", "glorot_uniform"),
+      .bias = reader.weight("bias", "zeros")};
   return std::make_shared<Dense>(std::move(arguments));
 }
 

@@ -14,7 +14,7 @@ struct BatchNormalizationArguments {
   int64_t axis;
   double momentum, epsilon;
   bool center, scale;
-  Initializer beta_initializer, gamma_initializer;
+  WeightArguments beta, gamma;
   Initializer moving_mean_initializer, moving_variance_initializer;
 };
 
@@ -34,14 +34,14 @@ class BatchNormalization final : public Layer {
             {"epsilon", arguments_.epsilon},
             {"center", arguments_.center},
             {"scale", arguments_.scale},
-            {"beta_initializer", to_json(arguments_.beta_initializer)},
-            {"gamma_initializer", to_json(arguments_.gamma_initializer)},
+            {"beta_initializer", to_json(arguments_.beta.initializer)},
+            {"gamma_initializer", to_json(arguments_.gamma.initializer)},
             {"moving_mean_initializer", to_json(arguments_.moving_mean_initializer)},
             {"moving_variance_initializer", to_json(arguments_.moving_variance_initializer)},
-            {"beta_regularizer", nullptr},
-            {"gamma_regularizer", nullptr},
-            {"beta_constraint", nullptr},
-            {"gamma_constraint", nullptr},
+            {"beta_regularizer", to_json(arguments_.beta.regularizer)},
+            {"gamma_regularizer", to_json(arguments_.gamma.regularizer)},
+            {"beta_constraint", to_json(arguments_.beta.constraint)},
+            {"gamma_constraint", to_json(arguments_.gamma.constraint)},
             {"synchronized", false}};
   }
 
@@ -69,8 +69,8 @@ class BatchNormalization final : public Layer {
  protected:
   void build(std::span<const Shape> inputs) override {
     const Shape channels{inputs[0].back()};
-    if (arguments_.scale) add_weight("gamma", channels, arguments_.gamma_initializer);
-    if (arguments_.center) add_weight("beta", channels, arguments_.beta_initializer);
+    if (arguments_.scale) add_weight("gamma", channels, arguments_.gamma);
+    if (arguments_.center) add_weight("beta", channels, arguments_.beta);
     add_weight("moving_mean", channels, arguments_.moving_mean_initializer, /*trainable=*/false);
     add_weight("moving_variance", channels, arguments_.moving_variance_initializer,
                /*trainable=*/false);
@@ -89,8 +89,8 @@ std::shared_ptr<Layer> make_batch_normalization(ConfigReader& reader) {
       .epsilon = reader.real("epsilon", 1e-3),
       .center = reader.boolean("center", true),
       .scale = reader.boolean("scale", true),
-      .beta_initializer = reader.initializer("beta_initializer", "zeros"),
-      .gamma_initializer = reader.initializer("gamma_initializer", "ones"),
+      .beta = reader.weight("beta", "zeros"),
+      .gamma = reader.weight("gamma", "ones"),
       .moving_mean_initializer = reader.initializer("moving_mean_initializer", "zeros"),
       .moving_variance_initializer = reader.initializer("moving_variance_initializer", "ones")};
   if (arguments.momentum < 0 || arguments.momentum > 1)
