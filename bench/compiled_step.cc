@@ -3,6 +3,7 @@
 #include "base/philox.h"
 #include "graph/op_kind.h"
 #include "model/model.h"
+#include "models.h"
 
 namespace pronghorn::bench {
 namespace {
@@ -26,9 +27,9 @@ void fill_like_mnist(const runtime::Executable& executable, const compiler::Step
 
 }  // namespace
 
-CompiledStep::CompiledStep(const std::string& zoo_name, int64_t batch, int threads,
+CompiledStep::CompiledStep(const std::string& model_name, int64_t batch, int threads,
                            kernels::ForcedFamily family)
-    : model_(load_model(zoo_name)), parallel_(threads) {
+    : model_(named_model(model_name)), parallel_(threads) {
   model_.initialize(kSeed);
   model::Model& model = model_.implementation();
   state_ = std::make_unique<compiler::OptimizerState>(model, optimizer("rmsprop"));

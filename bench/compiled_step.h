@@ -11,11 +11,11 @@
 
 namespace pronghorn::bench {
 
-// A training step of a model of the zoo, compiled as fit does it (RMSprop, categorical
-// crossentropy), with inputs like MNIST's: a fifth of the pixels not zero.
+// A training step of a model of the zoo or of models.h, compiled as fit does it (RMSprop,
+// categorical crossentropy), with inputs like MNIST's: a fifth of the pixels not zero.
 class CompiledStep {
  public:
-  CompiledStep(const std::string& zoo_name, int64_t batch, int threads,
+  CompiledStep(const std::string& model_name, int64_t batch, int threads,
                kernels::ForcedFamily family = {});
 
   void run();

@@ -1,5 +1,5 @@
 // Every candidate of a 3x3 convolution with bias and relu, of the same with a 2x2 max-pooling
-// behind it, and of the gradient to the data, interleaved on one thread: the median of the first
+// behind it, and of both gradients, interleaved on one thread: the median of the first
 // one's milliseconds, and medians of what each other takes in the same round as multiples of it.
 //
 //   build/release/bench/bench_convolutions [ROUNDS [IMAGES SIZE CHANNELS FILTERS valid|same]]
@@ -75,7 +75,7 @@ class Race {
     builder.add_op(*joined.kind, joined.inputs, joined.attributes);
     const ValueId diff_dst =
         builder.add_value("diff_dst", graph_.value(dst).shape, ValueRole::kInput);
-    graph_.ops[0].kind->gradient(builder, graph_.ops[0], std::vector{diff_dst}, {true, false});
+    graph_.ops[0].kind->gradient(builder, graph_.ops[0], std::vector{diff_dst}, {true, true});
     for (const size_t op : {kConvolution, kPooled}) {
       graph_.ops[op].inputs.push_back(bias);
       graph_.ops[op].epilogue = {{graph::StageFunction::kBiasAdd, 2},
@@ -90,7 +90,7 @@ class Race {
     }
   }
 
-  static constexpr size_t kConvolution = 0, kPooling = 1, kPooled = 2, kToData = 3;
+  static constexpr size_t kConvolution = 0, kPooling = 1, kPooled = 2, kToWeights = 3, kToData = 4;
 
   // All that run `op`, and where that is the pooled convolution also each convolution with the
   // pooling that selection chooses behind it.
@@ -108,9 +108,9 @@ class Race {
       for (Contender& contender : contenders) {
         // As the op before it leaves it: just written.
         std::memmove(memory_[0].data(), memory_[0].data(), memory_[0].bytes());
-        const auto start = Clock::now();
+        const double start = thread_milliseconds();
         for (const auto& kernel : contender.kernels) kernel->run({parallel_, 0, 0, 0});
-        if (round >= 0) contender.times.push_back(milliseconds_since(start));
+        if (round >= 0) contender.times.push_back(thread_milliseconds() - start);
       }
     const double first = lower_quartile(contenders[0].times);
     for (const Contender& contender : contenders) {
@@ -163,7 +163,8 @@ void race(const ConvolutionShape& shape, int rounds) {
   fmt::print("{} images of {}x{}, {} to {} channels, {}\n", shape.images, shape.size, shape.size,
              shape.channels, shape.filters, shape.same ? "same" : "valid");
   Race race(shape);
-  for (const size_t op : {Race::kConvolution, Race::kPooled, Race::kToData}) race.run(op, rounds);
+  for (const size_t op : {Race::kConvolution, Race::kPooled, Race::kToData, Race::kToWeights})
+    race.run(op, rounds);
 }
 
 }  // namespace

@@ -60,6 +60,14 @@ Model wide_mlp() {
   return model;
 }
 
+Model named_model(const std::string& name) {
+  if (name == "vgg-like") return vgg_like();
+  if (name == "resnet-20") return resnet20();
+  if (name == "deep-narrow-mlp") return deep_narrow_mlp();
+  if (name == "wide-mlp") return wide_mlp();
+  return load_model(name);
+}
+
 std::vector<NamedModel> zoo_and_others() {
   std::vector<NamedModel> models;
   for (const ZooEntry& entry : zoo()) models.push_back({entry.name, load_model(entry.name)});

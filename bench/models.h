@@ -16,6 +16,9 @@ struct NamedModel {
 // and ResNet-20 (He et al. 2015, section 4.2) on 32x32x3, and a deep narrow MLP.
 std::vector<NamedModel> zoo_and_others();
 
+// One of them, or wide-mlp, by its name.
+Model named_model(const std::string& name);
+
 Model vgg_like();
 Model resnet20();
 Model deep_narrow_mlp();

@@ -1,5 +1,6 @@
-// Where a training step's time goes: each op's median, and the ratio of the whole step to the sum
-// of its oneDNN ops run alone. Whole steps and ops are interleaved, on the same data.
+// Where a training step's time goes: each op's median (on one thread of the thread's own time), and
+// the ratio of the whole step to the sum of its oneDNN ops run alone. Whole steps and ops are
+// interleaved, on the same data.
 //
 //   build/release/bench/bench_step_by_op mnist-cnn 128 1 [rounds]
 
@@ -12,9 +13,17 @@
 #include "graph/op_kind.h"
 #include "stopwatch.h"
 
-using pronghorn::bench::Clock;
 using pronghorn::bench::median;
-using pronghorn::bench::milliseconds_since;
+
+namespace {
+
+// One thread's own time, which others on the machine change least; several threads' elapsed time.
+double milliseconds(int threads) {
+  if (threads == 1) return pronghorn::bench::thread_milliseconds();
+  return pronghorn::bench::milliseconds_since({});
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   const std::string model = argc > 1 ? argv[1] : "mnist-cnn";
@@ -28,17 +37,17 @@ int main(int argc, char** argv) {
   std::vector<double> whole, onednn_alone;
   std::vector<std::vector<double>> by_op(executable.instructions().size());
   for (int round = -3; round < rounds; ++round) {
-    const auto step_start = Clock::now();
+    const double step_start = milliseconds(threads);
     step.run();
-    const double step_ms = milliseconds_since(step_start);
-    const auto family_start = Clock::now();
+    const double step_ms = milliseconds(threads) - step_start;
+    const double family_start = milliseconds(threads);
     step.run_family(pronghorn::kernels::Family::kOnednn);
-    const double family_ms = milliseconds_since(family_start);
+    const double family_ms = milliseconds(threads) - family_start;
     std::vector<double> ops;
     for (const auto& instruction : executable.instructions()) {
-      const auto start = Clock::now();
+      const double start = milliseconds(threads);
       if (instruction.kernel) instruction.kernel->run({parallel, 1, 0, 1e-3f});
-      ops.push_back(milliseconds_since(start));
+      ops.push_back(milliseconds(threads) - start);
     }
     if (round < 0) continue;  // warm-up
     whole.push_back(step_ms);

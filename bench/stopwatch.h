@@ -1,5 +1,7 @@
 #pragma once
 
+#include <time.h>
+
 #include <algorithm>
 #include <chrono>
 #include <vector>
@@ -7,6 +9,14 @@
 namespace pronghorn::bench {
 
 using Clock = std::chrono::steady_clock;
+
+// The time that the calling thread has run, in milliseconds: others who take its CPU in turns are
+// not in it, what they do to its caches is.
+inline double thread_milliseconds() {
+  timespec now;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) * 1e-6;
+}
 
 inline double milliseconds_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();

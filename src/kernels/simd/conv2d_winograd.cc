@@ -81,8 +81,8 @@ class WinogradKernel final : public Kernel {
         threads_(kernel_case.threads),
         stages_(kernel_case.op.epilogue),
         epilogue_(kernel_case, std::span(kernel_case.op.epilogue).subspan(stages_.count)),
-        src_strides_(strides_of(kernel_case.input(0))),
-        dst_strides_(strides_of(kernel_case.output(0))) {
+        src_strides_(kernel_case.input(0)),
+        dst_strides_(kernel_case.output(0)) {
     choose_target();
     convolve_ = HWY_DYNAMIC_DISPATCH(choose_convolve)(w_.outputs, w_.pooled);
     transform_weights_ = HWY_DYNAMIC_DISPATCH(transform_weights);
@@ -130,9 +130,6 @@ class WinogradKernel final : public Kernel {
   }
 
  private:
-  static ImageStrides strides_of(const graph::Value& value) {
-    return {value.layout, value.shape[1], value.shape[2], value.shape[3]};
-  }
   int64_t weights_floats() const { return whole_lines(w_.weights_floats()); }
   int64_t thread_floats() const { return whole_lines(w_.data_floats() + w_.products_floats()); }
 
@@ -163,10 +160,8 @@ class Winograd final : public Implementation {
 
   std::optional<std::string> refuse(const KernelCase& kernel_case) const override {
     const Conv2dGeometry g = graph::conv2d_geometry(kernel_case.graph, kernel_case.op);
-    const graph::Conv2dWindow& w = g.window;
-    if (g.kernel_h != 3 || g.kernel_w != 3 || !w.has_unit_steps())
-      return "Winograd is for 3x3 kernels with stride and dilation 1";
-    const graph::Padding2d& padding = w.padding;
+    if (auto reason = why_no_winograd(g)) return reason;
+    const graph::Padding2d& padding = g.window.padding;
     if (kernel_case.op.kind == &graph::conv2d_backward_data_kind() &&
         std::max({padding.top, padding.left, padding.bottom, padding.right}) > 2)
       return "it is for paddings that the kernel reaches across";
@@ -174,10 +169,6 @@ class Winograd final : public Implementation {
       const graph::PoolWindow pool = graph::pool_window(kernel_case.op);
       if (pool.height != 2 || pool.width != 2) return "it pools in windows of 2x2";
     }
-    choose_target();
-    const int64_t multiple = std::max<int64_t>(8, HWY_DYNAMIC_DISPATCH(vector_lanes)());
-    if (g.channels % multiple != 0 || g.out_channels % multiple != 0)
-      return "it needs multiples of a vector's channels, and of 8";
     if (!winograd(kernel_case).pays())
       return "its transforms cost more than the products that it saves here";
     return std::nullopt;
@@ -189,7 +180,7 @@ class Winograd final : public Implementation {
                     std::span<const Layout> arriving) const override {
     OpLayouts layouts = Implementation::layouts(kernel_case, arriving);
     const graph::Op& op = kernel_case.op;
-    layouts.inputs[0] = own(arriving[0], kernel_case.input(0).shape.back());
+    layouts.inputs[0] = winograd_layout(arriving[0], kernel_case.input(0).shape.back());
     const auto rest = std::span(op.epilogue).subspan(RegisterStages(op.epilogue).count);
     if (!Epilogue(kernel_case, rest).any_layout()) return layouts;
     // Next comes a Flatten, which is plain, or a convolution, which takes both.
@@ -197,7 +188,7 @@ class Winograd final : public Implementation {
     for (const graph::Stage& stage : rest)
       if (stage.operand >= 0) leaving = arriving[static_cast<size_t>(stage.operand)];
     layouts.outputs.assign(layouts.outputs.size(),
-                           own(leaving, kernel_case.output(0).shape.back()));
+                           winograd_layout(leaving, kernel_case.output(0).shape.back()));
     for (const graph::Stage& stage : rest)
       if (stage.operand >= 0)
         layouts.inputs[static_cast<size_t>(stage.operand)] = layouts.outputs[0];
@@ -226,17 +217,26 @@ class Winograd final : public Implementation {
     const bool to_data = op.kind == &graph::conv2d_backward_data_kind();
     return {to_data ? graph::data_gradient_geometry(g) : g, is_pooled(op)};
   }
-  // The layout, where its blocks hold whole vectors and the channels fill blocks.
-  static Layout own(Layout layout, int64_t channels) {
-    const int64_t block = layout == Layout::kBlocked8 ? 8 : 16;
-    const bool fits = channels % block == 0 && block % HWY_DYNAMIC_DISPATCH(vector_lanes)() == 0;
-    return fits ? layout : Layout::kPlain;
-  }
-
   std::string_view name_;
 };
 
 }  // namespace
+
+std::optional<std::string> why_no_winograd(const Conv2dGeometry& g) {
+  if (g.kernel_h != 3 || g.kernel_w != 3 || !g.window.has_unit_steps())
+    return "Winograd is for 3x3 kernels with stride and dilation 1";
+  choose_target();
+  const int64_t multiple = std::max<int64_t>(8, HWY_DYNAMIC_DISPATCH(vector_lanes)());
+  if (g.channels % multiple != 0 || g.out_channels % multiple != 0)
+    return "it needs multiples of a vector's channels, and of 8";
+  return std::nullopt;
+}
+
+Layout winograd_layout(Layout layout, int64_t channels) {
+  const int64_t block = layout == Layout::kBlocked8 ? 8 : 16;
+  const bool fits = channels % block == 0 && block % HWY_DYNAMIC_DISPATCH(vector_lanes)() == 0;
+  return fits ? layout : Layout::kPlain;
+}
 
 const Implementation& conv2d_winograd() {
   static const Winograd implementation("simd.conv2d.winograd");

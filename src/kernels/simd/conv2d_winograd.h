@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
+#include <string>
 
 #include "graph/graph.h"
 #include "graph/ops/conv2d.h"
@@ -24,6 +26,9 @@ struct ImageStrides {
     row = width * pixel;
     block = height * row;
   }
+
+  explicit ImageStrides(const graph::Value& value)
+      : ImageStrides(value.layout, value.shape[1], value.shape[2], value.shape[3]) {}
 
   int64_t channel(int64_t c) const {
     return (c >> block_log) * block + (c & ((int64_t{1} << block_log) - 1));
@@ -115,6 +120,11 @@ struct WinogradConvolution {
            g.channels * g.out_channels * weights;
   }
 };
+
+// Why the kernels here can't run a convolution, on this CPU.
+std::optional<std::string> why_no_winograd(const graph::Conv2dGeometry& g);
+// The layout, where its blocks hold whole vectors of this CPU and the channels fill blocks.
+graph::Layout winograd_layout(graph::Layout layout, int64_t channels);
 
 // Images [first, last) of a convolution.
 struct WinogradTask {

@@ -31,6 +31,7 @@ const Implementation& conv2d_backward_weights_few_channels();
 // Convolutions of 3x3 kernels with stride 1, of whole vectors of channels; any layout.
 const Implementation& conv2d_winograd();
 const Implementation& conv2d_backward_data_winograd();
+const Implementation& conv2d_backward_weights_winograd();
 const Implementation& conv2d_max_pool2d_winograd();  // windows of 2x2
 
 // Products of which one matrix may be transposed.

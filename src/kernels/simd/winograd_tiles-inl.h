@@ -6,8 +6,7 @@
 #define PRONGHORN_KERNELS_SIMD_WINOGRAD_TILES_INL_H_
 #endif
 
-#include "kernels/simd/conv2d_winograd.h"
-#include "kernels/simd/winograd_transforms-inl.h"
+#include "kernels/simd/winograd_data-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace pronghorn::kernels::simd {
@@ -20,26 +19,6 @@ constexpr int kGroupVectors = 4;
 constexpr int kGroupVectors = 2;
 #endif
 static_assert(kGroupVectors * hn::MaxLanes(D()) <= WinogradConvolution::kMostGroupChannels);
-
-// Where a tile is: its image and its place in it.
-struct TilePlace {
-  const WinogradConvolution& w;
-  int64_t image, row, column;
-
-  TilePlace(const WinogradConvolution& winograd, int64_t first_image, int64_t tile)
-      : w(winograd),
-        image(first_image + tile / w.tiles_per_image()),
-        row(tile % w.tiles_per_image() / w.tile_columns),
-        column(tile % w.tile_columns) {}
-
-  void next() {
-    if (++column < w.tile_columns) return;
-    column = 0;
-    if (++row < w.tile_rows) return;
-    row = 0;
-    ++image;
-  }
-};
 
 // The products of one point, of kRows tiles and kVectors vectors of output channels.
 template <int kRows, int kVectors>
@@ -130,41 +109,6 @@ void multiply_block(const WinogradConvolution& w, int64_t tiles, const float* da
     }
 }
 
-template <int kOutputs>
-HWY_INLINE void transform_data(const WinogradConvolution& w, const WinogradTask& task,
-                               TilePlace place, int64_t tiles) {
-  constexpr int n = kOutputs + 2;
-  const D d;
-  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
-  const graph::Conv2dGeometry& g = w.g;
-  const ImageStrides& strides = task.src_strides;
-  float* to = task.data;
-  for (int64_t tile = 0; tile < tiles; ++tile, place.next(), to += w.data_stride()) {
-    const int64_t y = place.row * kOutputs - g.window.padding.top;
-    const int64_t x = place.column * kOutputs - g.window.padding.left;
-    const float* const image = task.src + place.image * strides.image;
-    const int64_t corner = y * strides.row + x * strides.pixel;
-    if (y >= 0 && x >= 0 && y + n <= g.height && x + n <= g.width) {
-      for (int64_t c = 0; c < g.channels; c += lanes)
-        winograd_data<kOutputs>(image + (strides.channel(c) + corner), strides.row, strides.pixel,
-                                to + c * w.points());
-      continue;
-    }
-    // What lies outside of the image is zero for all channels.
-    HWY_ALIGN float patch[n * n * hn::MaxLanes(D())] = {};
-    const int64_t top = HWY_MAX(-y, 0), bottom = HWY_MIN(n, g.height - y);
-    const int64_t left = HWY_MAX(-x, 0), right = HWY_MIN(n, g.width - x);
-    for (int64_t c = 0; c < g.channels; c += lanes) {
-      const int64_t offset = strides.channel(c) + corner;
-      for (int64_t i = top; i < bottom; ++i)
-        for (int64_t j = left; j < right; ++j)
-          hn::Store(hn::LoadU(d, image + (offset + i * strides.row + j * strides.pixel)), d,
-                    patch + (i * n + j) * lanes);
-      winograd_data<kOutputs>(patch, n * lanes, lanes, to + c * w.points());
-    }
-  }
-}
-
 HWY_INLINE V rectify(const RegisterStages& stages, V x) {
   if (!stages.relu) return x;
   // Not a maximum, which on some instruction sets is 0 for a NaN.
@@ -243,7 +187,7 @@ void convolve_tiles(const WinogradConvolution& w, const WinogradTask& task) {
   for (int64_t first = 0; first < tiles; first += w.block_tiles) {
     const int64_t count = HWY_MIN(w.block_tiles, tiles - first);
     const TilePlace place(w, task.first, first);
-    transform_data<kOutputs>(w, task, place, count);
+    transform_data<kOutputs>(w, task.src, task.src_strides, place, count, task.data);
     // While this block is multiplied, whose operands are near, the next one's come nearer.
     BlockPrefetch prefetch(task, TilePlace(w, task.first, first + count), w.block_tiles);
     for (int64_t o = 0; o < w.g.out_channels; o += kGroupVectors * lanes) {

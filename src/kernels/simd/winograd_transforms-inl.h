@@ -18,7 +18,8 @@ using V = hn::Vec<D>;
 
 // The one-dimensional transforms of F(m, 3), matrices B^T, G and A^T of Lavin and Gray: a
 // convolution's m outputs are A^T [(G weights) * (B^T data)], its polynomials multiplied at the
-// points 0, 1, -1, infinity, and for m = 4 also 2 and -2.
+// points 0, 1, -1, infinity, and for m = 4 also 2 and -2. The gradient to the weights is that of
+// this product, G^T [(A output gradients) * (B^T data)].
 template <int kOutputs>
 struct WinogradTransforms;
 
@@ -41,6 +42,18 @@ struct WinogradTransforms<2> {
   static HWY_INLINE void outputs(const V (&m)[4], V (&to)[2]) {
     to[0] = hn::Add(hn::Add(m[0], m[1]), m[2]);
     to[1] = hn::Sub(hn::Sub(m[1], m[2]), m[3]);
+  }
+  static HWY_INLINE void output_gradients(const V (&y)[2], V (&to)[4]) {
+    to[0] = y[0];
+    to[1] = hn::Add(y[0], y[1]);
+    to[2] = hn::Sub(y[0], y[1]);
+    to[3] = hn::Neg(y[1]);
+  }
+  static HWY_INLINE void weight_gradients(const V (&u)[4], V (&to)[3]) {
+    const V half = hn::Set(D(), 0.5f), even = hn::Mul(half, hn::Add(u[1], u[2]));
+    to[0] = hn::Add(u[0], even);
+    to[1] = hn::Mul(half, hn::Sub(u[1], u[2]));
+    to[2] = hn::Add(even, u[3]);
   }
 };
 
@@ -78,6 +91,27 @@ struct WinogradTransforms<4> {
     to[1] = hn::MulAdd(two, odd_2, odd);
     to[2] = hn::MulAdd(four, even_2, even);
     to[3] = hn::Add(hn::MulAdd(eight, odd_2, odd), m[5]);
+  }
+  static HWY_INLINE void output_gradients(const V (&y)[4], V (&to)[6]) {
+    const V two = hn::Set(D(), 2.0f), four = hn::Set(D(), 4.0f);
+    const V even = hn::Add(y[0], y[2]), odd = hn::Add(y[1], y[3]);
+    const V even_2 = hn::MulAdd(four, y[2], y[0]),
+            odd_2 = hn::Mul(two, hn::MulAdd(four, y[3], y[1]));
+    to[0] = y[0];
+    to[1] = hn::Add(even, odd);
+    to[2] = hn::Sub(even, odd);
+    to[3] = hn::Add(even_2, odd_2);
+    to[4] = hn::Sub(even_2, odd_2);
+    to[5] = y[3];
+  }
+  static HWY_INLINE void weight_gradients(const V (&u)[6], V (&to)[3]) {
+    const V sixth = hn::Set(D(), 1.0f / 6), twelfth = hn::Set(D(), 1.0f / 12),
+            quarter = hn::Set(D(), 0.25f);
+    const V even = hn::Mul(sixth, hn::Add(u[1], u[2])),
+            even_2 = hn::Mul(sixth, hn::Add(u[3], u[4]));
+    to[0] = hn::MulAdd(quarter, hn::Add(u[0], even_2), hn::Neg(even));
+    to[1] = hn::MulAdd(twelfth, hn::Sub(u[3], u[4]), hn::Mul(sixth, hn::Sub(u[2], u[1])));
+    to[2] = hn::Add(hn::Sub(even_2, even), u[5]);
   }
 };
 
@@ -156,6 +190,56 @@ HWY_INLINE void winograd_weights(Load load, float* to, int64_t point) {
     WinogradTransforms<kOutputs>::weights(columns[i], out);
     PRONGHORN_UNROLL
     for (int j = 0; j < n; ++j) hn::StoreU(out[j], d, to + (i * n + j) * point);
+  }
+}
+
+// The points of a tile of gradients to the outputs, vector after vector.
+template <int kOutputs>
+HWY_INLINE void winograd_output_gradients(const float* src, int64_t row, int64_t pixel, float* to) {
+  constexpr int n = kOutputs + 2;
+  const D d;
+  V rows[n][kOutputs];
+  PRONGHORN_UNROLL
+  for (int j = 0; j < kOutputs; ++j) {
+    V in[kOutputs], out[n];
+    PRONGHORN_UNROLL
+    for (int i = 0; i < kOutputs; ++i) in[i] = hn::LoadU(d, src + i * row + j * pixel);
+    WinogradTransforms<kOutputs>::output_gradients(in, out);
+    PRONGHORN_UNROLL
+    for (int i = 0; i < n; ++i) rows[i][j] = out[i];
+  }
+  PRONGHORN_UNROLL
+  for (int i = 0; i < n; ++i) {
+    V out[n];
+    WinogradTransforms<kOutputs>::output_gradients(rows[i], out);
+    PRONGHORN_UNROLL
+    for (int j = 0; j < n; ++j) hn::Store(out[j], d, to + (i * n + j) * hn::Lanes(d));
+  }
+}
+
+// The gradients of a vector of pairs of channels, from sums of products `point` apart to taps
+// `tap` apart.
+template <int kOutputs>
+HWY_INLINE void winograd_weight_gradients(const float* sums, int64_t point, float* to,
+                                          int64_t tap) {
+  constexpr int n = kOutputs + 2;
+  const D d;
+  V columns[3][n];
+  PRONGHORN_UNROLL
+  for (int j = 0; j < n; ++j) {
+    V in[n], out[3];
+    PRONGHORN_UNROLL
+    for (int i = 0; i < n; ++i) in[i] = hn::Load(d, sums + (i * n + j) * point);
+    WinogradTransforms<kOutputs>::weight_gradients(in, out);
+    PRONGHORN_UNROLL
+    for (int i = 0; i < 3; ++i) columns[i][j] = out[i];
+  }
+  PRONGHORN_UNROLL
+  for (int i = 0; i < 3; ++i) {
+    V out[3];
+    WinogradTransforms<kOutputs>::weight_gradients(columns[i], out);
+    PRONGHORN_UNROLL
+    for (int j = 0; j < 3; ++j) hn::StoreU(out[j], d, to + (i * 3 + j) * tap);
   }
 }
 
