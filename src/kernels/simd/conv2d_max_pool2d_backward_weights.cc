@@ -18,19 +18,30 @@
 
 namespace pronghorn::kernels::simd {
 
-// A gradient that is not zero, and where its patch of the input begins, in floats from the begin of
-// a channel.
-struct GradientEntry {
-  int32_t place;
-  float value;
-};
-
-// Of one image, by output channel.
+// The gradients that are not zero, of some windows of an image, by output channel, and where the
+// patch of each begins, in floats from the begin of a channel of the input.
 struct GradientLists {
-  GradientEntry* entries;  // `capacity` for each channel
+  float* values;  // `capacity` for each channel
+  int32_t* places;
   int32_t* counts;
   int64_t channels;
   int64_t capacity;
+};
+
+// Memory that is read later, asked for in `parts` calls: a band of the source lasts for many
+// products, and what comes after it, from L3, would be waited for.
+class Prefetch {
+ public:
+  Prefetch(const float* begin, int64_t floats, int64_t parts)
+      : at_(reinterpret_cast<const char*>(begin)), lines_(floats / 16), parts_(parts) {}
+
+  void advance() {
+    for (due_ += lines_; due_ >= parts_; due_ -= parts_, at_ += 64) __builtin_prefetch(at_, 0, 2);
+  }
+
+ private:
+  const char* at_;
+  int64_t lines_, parts_, due_ = 0;
 };
 
 }  // namespace pronghorn::kernels::simd
@@ -42,31 +53,97 @@ namespace HWY_NAMESPACE {
 
 constexpr int kTaps = 9;
 
-// Makes the lists, by channel, of the gradients in rows [first, last) of windows that are not zero.
+constexpr int64_t kLanes = hn::MaxLanes(D());
+
+// Rows to columns: in each of log2 kLanes rounds the number of a row's and of a column's bits, one
+// after the other, is rotated by one.
+HWY_INLINE void transpose(V (&rows)[kLanes]) {
+#if HWY_TARGET != HWY_SCALAR
+  const D d;
+  PRONGHORN_UNROLL
+  for (int64_t round = 1; round < kLanes; round *= 2) {
+    V to[kLanes];
+    PRONGHORN_UNROLL
+    for (int64_t i = 0; i < kLanes / 2; ++i) {
+      to[i] = hn::ConcatEven(d, rows[2 * i + 1], rows[2 * i]);
+      to[i + kLanes / 2] = hn::ConcatOdd(d, rows[2 * i + 1], rows[2 * i]);
+    }
+    PRONGHORN_UNROLL
+    for (int64_t i = 0; i < kLanes; ++i) rows[i] = to[i];
+  }
+#else
+  (void)rows;  // one lane
+#endif
+}
+HWY_INLINE void transpose(float* square) {
+  V rows[kLanes];
+  PRONGHORN_UNROLL
+  for (int64_t i = 0; i < kLanes; ++i) rows[i] = hn::Load(D(), square + i * kLanes);
+  transpose(rows);
+  PRONGHORN_UNROLL
+  for (int64_t i = 0; i < kLanes; ++i) hn::Store(rows[i], D(), square + i * kLanes);
+}
+
+// Makes the lists of the gradients in rows [first, last) of windows, and adds all to the bias's
+// gradient. As many windows as a vector has lanes are turned, so that what is zero can be squeezed
+// out of a vector of one channel; the last few of them have zeros beside them.
 void collect(const PooledGradient& gradient, int64_t first, int64_t last, int64_t width,
-             const ImageView& src, GradientLists& lists) {
-  const auto row = static_cast<int32_t>(src.row), pixel = static_cast<int32_t>(src.pixel);
-  const int32_t places[4] = {0, pixel, row, row + pixel};
+             const ImageView& src, const GradientLists& lists, float* diff_bias) {
+  const D d;
+  const hn::RebindToSigned<D> di;
+  const hn::Rebind<uint8_t, D> d8;
+  using Place = hn::Vec<decltype(di)>;
+  const Place row = hn::Set(di, static_cast<int32_t>(src.row));
+  const Place pixel = hn::Set(di, static_cast<int32_t>(src.pixel));
+  const int64_t windows = (last - first) * width;
   std::fill(lists.counts, lists.counts + lists.channels, 0);
-  for (int64_t block = 0; block < lists.channels; block += 16) {
-    const float* const of_values = gradient.values.channel(block);
-    const uint8_t* const of_winners = gradient.winners.channel(block);
-    for (int64_t y = first; y < last; ++y)
-      for (int64_t x = 0; x < width; ++x) {
-        const float* const values = of_values + y * gradient.values.row + x * gradient.values.pixel;
-        const uint8_t* const winners =
-            of_winners + y * gradient.winners.row + x * gradient.winners.pixel;
-        const uint64_t mask = nonzero_mask(values);
-        const auto corner = static_cast<int32_t>(2 * (y * src.row + x * src.pixel));
-        // Every channel writes; only what is not zero stays. Which are, no branch could foresee.
-        PRONGHORN_UNROLL
-        for (int64_t i = 0; i < 16; ++i) {
-          int32_t& count = lists.counts[block + i];
-          lists.entries[(block + i) * lists.capacity + count] = {corner + places[winners[i]],
-                                                                 values[i]};
-          count += static_cast<int32_t>(mask >> i & 1);
+  for (int64_t c = 0; c < lists.channels; c += kLanes) {
+    const float* const of_values = gradient.values.channel(c);
+    const uint8_t* const of_winners = gradient.winners.channel(c);
+    V sum = hn::Zero(d);
+    int64_t y = first, x = 0;
+    for (int64_t window = 0; window < windows; window += kLanes) {
+      // [window][channel], then [channel][window].
+      HWY_ALIGN float values[kLanes * kLanes];
+      HWY_ALIGN float places[kLanes * kLanes];
+      for (int64_t i = 0; i < kLanes; ++i) {
+        if (window + i >= windows) {
+          hn::Store(hn::Zero(d), d, values + i * kLanes);
+          continue;
+        }
+        const V value =
+            hn::LoadU(d, of_values + y * gradient.values.row + x * gradient.values.pixel);
+        const Place winner = hn::PromoteTo(
+            di, hn::LoadU(d8, of_winners + y * gradient.winners.row + x * gradient.winners.pixel));
+        const Place corner = hn::Set(di, static_cast<int32_t>(2 * (y * src.row + x * src.pixel)));
+        // Its lowest bit is the column, the next one the row, each a mask when it is negated.
+        const Place right = hn::Neg(hn::And(winner, hn::Set(di, 1)));
+        const Place lower = hn::Neg(hn::ShiftRight<1>(winner));
+        const Place place = hn::Add(corner, hn::Add(hn::And(right, pixel), hn::And(lower, row)));
+        hn::Store(value, d, values + i * kLanes);
+        hn::Store(hn::BitCast(d, place), d, places + i * kLanes);
+        sum = hn::Add(sum, value);
+        if (++x == width) {
+          x = 0;
+          ++y;
         }
       }
+      transpose(values);
+      transpose(places);
+      for (int64_t i = 0; i < kLanes; ++i) {
+        const V value = hn::Load(d, values + i * kLanes);
+        const V place = hn::Load(d, places + i * kLanes);
+        // Not Ne, which is false of NaN here and there.
+        const auto nonzero = hn::Not(hn::Eq(value, hn::Zero(d)));
+        int32_t& count = lists.counts[c + i];
+        const int64_t end = (c + i) * lists.capacity + count;
+        hn::StoreU(hn::Compress(value, nonzero), d, lists.values + end);
+        hn::StoreU(hn::BitCast(di, hn::Compress(place, nonzero)), di, lists.places + end);
+        count += static_cast<int32_t>(hn::CountTrue(d, nonzero));
+      }
+    }
+    if (diff_bias != nullptr)
+      hn::StoreU(hn::Add(hn::LoadU(d, diff_bias + c), sum), d, diff_bias + c);
   }
 }
 
@@ -74,9 +151,9 @@ void collect(const PooledGradient& gradient, int64_t first, int64_t last, int64_
 // [tap][input channel]. The taps of `Vectors` vectors of input channels stay in registers: 18 of
 // AVX-512's and NEON's 32, 9 of AVX2's 16.
 template <int Vectors>
-HWY_INLINE void add_products(const GradientEntry* HWY_RESTRICT entries, int64_t count,
-                             const float* const (&src)[Vectors], int64_t row, int64_t pixel,
-                             int64_t channels, float* HWY_RESTRICT diff_weights) {
+HWY_INLINE void add_products(const float* HWY_RESTRICT values, const int32_t* HWY_RESTRICT places,
+                             int64_t count, const float* const (&src)[Vectors], int64_t row,
+                             int64_t pixel, int64_t channels, float* HWY_RESTRICT diff_weights) {
   const D d;
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
   V sum[3][3][Vectors];
@@ -86,10 +163,10 @@ HWY_INLINE void add_products(const GradientEntry* HWY_RESTRICT entries, int64_t 
   for (int v = 0; v < Vectors; ++v)
     sum[i][j][v] = hn::LoadU(d, diff_weights + (3 * i + j) * channels + v * lanes);
   for (int64_t e = 0; e < count; ++e) {
-    const V gradient = hn::Set(d, entries[e].value);
+    const V gradient = hn::Set(d, values[e]);
     PRONGHORN_UNROLL
     for (int v = 0; v < Vectors; ++v) {
-      const float* line = src[v] + entries[e].place;
+      const float* line = src[v] + places[e];
       PRONGHORN_UNROLL
       for (int i = 0; i < 3; ++i) {
         sum[i][0][v] = hn::MulAdd(gradient, hn::LoadU(d, line), sum[i][0][v]);
@@ -112,23 +189,22 @@ HWY_INLINE void add_products(const GradientEntry* HWY_RESTRICT entries, int64_t 
 
 // What the gradients of the lists add to that of the weights, [output channel][tap][input channel].
 void add_weight_gradient(const ImageView& src, int64_t channels, const GradientLists& lists,
-                         float* diff_weights, float* diff_bias) {
-  const D d;
-  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+                         float* diff_weights, Prefetch& prefetch) {
   constexpr bool kManyRegisters = HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON;
   for (int64_t o = 0; o < lists.channels; ++o) {
-    const GradientEntry* const entries = lists.entries + o * lists.capacity;
+    const float* const values = lists.values + o * lists.capacity;
+    const int32_t* const places = lists.places + o * lists.capacity;
     const int64_t count = lists.counts[o];
     float* const weights = diff_weights + o * kTaps * channels;
+    prefetch.advance();
     int64_t c = 0;
     if (kManyRegisters)
-      for (; c + 2 * lanes <= channels; c += 2 * lanes)
-        add_products<2>(entries, count, {src.channel(c), src.channel(c + lanes)}, src.row,
+      for (; c + 2 * kLanes <= channels; c += 2 * kLanes)
+        add_products<2>(values, places, count, {src.channel(c), src.channel(c + kLanes)}, src.row,
                         src.pixel, channels, weights + c);
-    for (; c + lanes <= channels; c += lanes)
-      add_products<1>(entries, count, {src.channel(c)}, src.row, src.pixel, channels, weights + c);
-    if (diff_bias != nullptr)
-      for (int64_t e = 0; e < count; ++e) diff_bias[o] += entries[e].value;
+    for (; c + kLanes <= channels; c += kLanes)
+      add_products<1>(values, places, count, {src.channel(c)}, src.row, src.pixel, channels,
+                      weights + c);
   }
 }
 
@@ -200,25 +276,33 @@ class WeightGradient final : public Kernel {
  private:
   int64_t weights_floats() const { return 9 * g_.channels * g_.out_channels; }
   int64_t partial_floats() const { return whole_lines(weights_floats() + g_.out_channels); }
-  // Rows of windows whose part of the source, which every output channel walks over, fits L1.
+  // Rows of windows whose part of the source, which every output channel walks over, fits L1, or
+  // nearly: the next channel's sums don't wait for what must come from L2.
   int64_t band_rows() const {
-    constexpr int64_t kBytes = 28 << 10, kMostChannels = 32;
+    constexpr int64_t kBytes = 34 << 10, kMostChannels = 32;
     const int64_t row_bytes = 4 * (g_.out_width + 2) * std::min(g_.channels, kMostChannels);
     return std::max<int64_t>(1, (kBytes / row_bytes - 2) / 2);
   }
-  // And one place more, for what is written and does not stay.
-  int64_t positions() const { return band_rows() * pooling_.out_width + 1; }
-  int64_t lists_floats() const {
-    return whole_lines(g_.out_channels) + whole_lines(g_.out_channels * positions() * 2);
+  int64_t bands() const { return (pooling_.out_height + band_rows() - 1) / band_rows(); }
+  // And a vector more, of which all is written and a part stays.
+  int64_t capacity() const { return whole_lines(band_rows() * pooling_.out_width + 16); }
+  int64_t lists_floats() const { return g_.out_channels * 2 * capacity(); }
+  int64_t scratch_floats() const {
+    return whole_lines(g_.out_channels) + lists_floats() + whole_lines(padded_.elements());
   }
-  int64_t scratch_floats() const { return lists_floats() + whole_lines(padded_.elements()); }
 
   void run_slice(int64_t slice, int thread) const {
     float* const scratch =
         partials_ + slices_.count() * partial_floats() + thread * scratch_floats();
-    GradientLists lists{reinterpret_cast<GradientEntry*>(scratch + whole_lines(g_.out_channels)),
-                        reinterpret_cast<int32_t*>(scratch), g_.out_channels, positions()};
-    float* const around = scratch + lists_floats();
+    float* const list_values = scratch + whole_lines(g_.out_channels);
+    const GradientLists lists{
+        list_values,
+        reinterpret_cast<int32_t*>(list_values + g_.out_channels * capacity()),
+        reinterpret_cast<int32_t*>(scratch),
+        g_.out_channels,
+        capacity(),
+    };
+    float* const around = list_values + lists_floats();
     float* const partial = partials_ + slice * partial_floats();
     std::fill(partial, partial + partial_floats(), 0.0f);
     if (padded_.needed()) padded_.clear(around);
@@ -233,10 +317,14 @@ class WeightGradient final : public Kernel {
       }
       const PooledGradient gradient{image_view(diff_dst_, diff_dst_value_, image),
                                     image_view(winners_, winners_value_, image)};
+      const int64_t image_floats = g_.height * g_.width * g_.channels;
+      const bool more = image + 1 < slices_.end(slice);
+      Prefetch next_image(src_ + (image + 1) * image_floats, more ? image_floats : 0,
+                          bands() * g_.out_channels);
       for (int64_t row = 0; row < pooling_.out_height; row += band_rows()) {
         collect_(gradient, row, std::min(pooling_.out_height, row + band_rows()),
-                 pooling_.out_width, src, lists);
-        add_(src, g_.channels, lists, partial, bias_ ? partial + weights_floats() : nullptr);
+                 pooling_.out_width, src, lists, bias_ ? partial + weights_floats() : nullptr);
+        add_(src, g_.channels, lists, partial, next_image);
       }
     }
   }
