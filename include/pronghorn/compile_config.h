@@ -26,6 +26,8 @@ struct Optimizer {
   bool amsgrad = false;
   double weight_decay = 0;
   double initial_accumulator_value = 0.1;
+
+  bool operator==(const Optimizer&) const = default;
 };
 
 // Whose defaults: Keras 3's, or those of Keras 2.0.2 (March 2017), with which the old MNIST

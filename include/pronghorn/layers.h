@@ -14,6 +14,7 @@ namespace model {
 class Layer;
 class Model;
 struct SymbolicNode;
+struct TrainingState;
 }  // namespace model
 
 // The symbolic output of a layer, as in Keras's functional API: what layers are called on and

@@ -71,9 +71,18 @@ class Model {
   std::vector<NamedArray> get_weights() const;
   // Throws ShapeError unless names and shapes are those of get_weights().
   void set_weights(const std::vector<NamedArray>& weights);
-  // .safetensors, names as in get_weights(). A failed write leaves no file behind.
+  // Weights alone, as the file's name ends: .weights.h5 as Keras 3's, which holds the optimizer's
+  // state too, or .safetensors, names as in get_weights(). A failed write leaves no file behind.
   void save_weights(const std::string& path) const;
+  // Of such files, of .keras files and of the .h5 files of Keras 1 and 2, told apart by their bytes.
+  // Where the file holds the state of an optimizer of the same kind, training goes on from there.
+  // Leaves the model as it was where it throws.
   void load_weights(const std::string& path);
+  // Keras 3's .keras: the model, its weights, and how it was compiled with the optimizer's state, so
+  // that training can go on, here or in Keras.
+  void save(const std::string& path) const;
+  // Steps that the optimizer has made: Keras's optimizer.iterations.
+  int64_t optimizer_steps() const;
 
   void compile(const CompileConfig& config);
   // x: samples of the model's input shape, axes of extent 1 left out or added, or of any shape with
@@ -91,8 +100,11 @@ class Model {
  protected:
   explicit Model(std::unique_ptr<model::Model> model);
   friend Model model_from_json(std::string_view json);
+  friend Model load_model(const std::string& name_or_path);
 
   struct Training;
+  // That of a compiled model, else what its file said.
+  std::optional<model::TrainingState> training_state() const;
   // That of compile(); throws ArgumentError, in the name of `function`, where it wasn't called.
   Training& compiled_training(const char* function);
   std::unique_ptr<model::Model> model_;
@@ -113,8 +125,11 @@ class Sequential : public Model {
 // UnsupportedError for a layer that Pronghorn has not, with its name and the list of those it has.
 Model model_from_json(std::string_view json);
 
-// A model of the zoo ("mnist-mlp", ...) or a file with Keras 3's JSON. Throws ArgumentError where
-// it is neither, listing the zoo.
+// A model of the zoo ("mnist-mlp", ...) or a file, told apart by its bytes: Keras 3's .keras, or
+// JSON (model.to_json()). A .keras file's weights are loaded; compile(*file_config()) goes on
+// training where it ended, with the optimizer's state: as its last epoch was k, fit() with
+// initial_epoch k gives the bits of a training that never stopped. Nothing in a file is executed: a
+// Lambda layer is refused. Throws ArgumentError where it is neither, listing the zoo.
 Model load_model(const std::string& name_or_path);
 
 struct ZooEntry {

@@ -20,6 +20,7 @@ class OptimizerState {
  public:
   struct Slot {
     std::string name;  // "velocity"
+    Shape shape;       // the weight's
     AlignedBuffer buffer;
   };
 
@@ -29,6 +30,8 @@ class OptimizerState {
   const graph::Attributes& attributes() const { return attributes_; }
   // Of the trainable weight with this number, counted in the order of Model::weights().
   std::vector<Slot>& slots(size_t trainable_weight) { return slots_[trainable_weight]; }
+  // All of them in the order of Keras's optimizer.variables, behind iteration and learning rate.
+  std::vector<Slot*> in_keras_order();
 
  private:
   graph::Attributes attributes_;

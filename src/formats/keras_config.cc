@@ -9,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include "formats/json.h"
 #include "model/compile_config.h"
 #include "model/functional.h"
 #include "model/json_text.h"
@@ -22,51 +23,8 @@ using Json = nlohmann::ordered_json;
 using model::excerpt;
 using model::SymbolicTensor;
 
-// Keras nests some ten deep; the JSON library recurses when it writes.
-constexpr int kDeepest = 100;
 // Of layers and of their calls. Walks over models recurse.
 constexpr size_t kMostCalls = 4096;
-
-void check_depth(std::string_view text) {
-  int depth = 0;
-  bool in_string = false;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      if (c == '\\') ++i;
-      if (c == '"') in_string = false;
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '{' || c == '[') {
-      if (++depth > kDeepest)
-        throw FileError(fmt::format("the JSON is nested more than {} deep", kDeepest));
-    } else if (c == '}' || c == ']') {
-      --depth;
-    }
-  }
-}
-
-Json parse(std::string_view text) {
-  check_depth(text);
-  try {
-    return Json::parse(text);
-  } catch (const Json::parse_error& error) {
-    // The library's message says the place in bytes or in its own words; ours is like a compiler's.
-    const std::string_view before = text.substr(0, std::max<size_t>(error.byte, 1) - 1);
-    const auto line = 1 + std::count(before.begin(), before.end(), '\n');
-    const size_t column = before.size() - (before.rfind('\n') + 1) + 1;
-    std::string_view what = error.what();
-    if (const size_t at = what.rfind("; last read"); at != std::string_view::npos)
-      what = what.substr(0, at);
-    if (const size_t at = what.find(" - "); at != std::string_view::npos)
-      what = what.substr(at + 3);
-    throw FileError(fmt::format("line {}, column {}: no valid JSON: {}", line, column, what));
-  } catch (const Json::out_of_range& error) {
-    // A number beyond a double's range; the library does not say where.
-    const std::string_view what = error.what();
-    throw FileError(fmt::format("no valid JSON: {}", what.substr(what.find("] ") + 2)));
-  }
-}
 
 // A place in the file, for messages: "config.layers[3]".
 struct Place {
@@ -415,10 +373,29 @@ class FunctionalWriter {
   std::vector<int> call_numbers_;
 };
 
+// As the model's file has it, with what Pronghorn does not know, where nothing changed but the
+// learning rate; null where the model was never compiled.
+Json write_compile_config(const model::Model& model, const CompileConfig* config) {
+  Json json;
+  if (!model.file_config_json.empty()) json = Json::parse(model.file_config_json);
+  if (config == nullptr) return json;
+  if (json.is_object() && model.file_config) {
+    Optimizer optimizer = model.file_config->optimizer;
+    optimizer.learning_rate = config->optimizer.learning_rate;
+    if (optimizer == config->optimizer && model.file_config->loss == config->loss &&
+        model.file_config->from_logits == config->from_logits &&
+        model.file_config->metrics == config->metrics) {
+      model::set_learning_rate(json, config->optimizer.learning_rate);
+      return json;
+    }
+  }
+  return model::compile_config_to_json(*config);
+}
+
 }  // namespace
 
 std::unique_ptr<model::Model> read_keras_config(std::string_view text) {
-  const Json json = parse(text);
+  const Json json = parse_json(text);
   const Place root{json, ""};
   const std::string class_name = root.member("class_name").text();
   const Place config = root.member("config");
@@ -442,9 +419,10 @@ std::unique_ptr<model::Model> read_keras_config(std::string_view text) {
   return model;
 }
 
-std::string write_keras_config(const model::Model& model) {
+std::string write_keras_config(const model::Model& model, const CompileConfig* config) {
   Json json = model.sequential ? write_sequential(model) : FunctionalWriter(model).write();
-  if (!model.file_config_json.empty()) json["compile_config"] = Json::parse(model.file_config_json);
+  if (const Json compiled = write_compile_config(model, config); !compiled.is_null())
+    json["compile_config"] = compiled;
   // A name that is no UTF-8 is no reason to fail.
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }

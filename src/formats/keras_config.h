@@ -18,6 +18,7 @@ std::unique_ptr<model::Model> read_keras_config(std::string_view json);
 
 // One line. Arguments that only newer versions of Keras 3 know, and that are at their defaults, are
 // left out, so that all of them can read it.
-std::string write_keras_config(const model::Model& model);
+// `config`: how the model is compiled now; null: as the file that it was read from says, if any.
+std::string write_keras_config(const model::Model& model, const CompileConfig* config = nullptr);
 
 }  // namespace pronghorn::formats

@@ -6,7 +6,9 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
+#include "formats/keras_archive.h"
 #include "formats/keras_config.h"
+#include "formats/zip_archive.h"
 #include "formats/zoo.h"
 #include "pronghorn/error.h"
 #include "pronghorn/model.h"
@@ -15,7 +17,7 @@ namespace pronghorn {
 namespace {
 
 // The largest that Keras's JSON is likely to be is a few megabytes.
-constexpr uint64_t kMaxModelBytes = uint64_t{64} << 20;
+constexpr uint64_t kMaxJsonBytes = uint64_t{64} << 20;
 
 // The embedded text, or none.
 std::string_view zoo_text(std::string_view file) {
@@ -43,17 +45,6 @@ Model with_path(const std::string& path, Read&& read) {
   }
 }
 
-void refuse_other_formats(const std::string& path, std::string_view bytes) {
-  const char* format = bytes.starts_with("PK\x03\x04")    ? "a .keras archive"
-                       : bytes.starts_with("\x89HDF\r\n") ? "an HDF5 file"
-                                                          : nullptr;
-  if (format != nullptr)
-    throw UnsupportedError(
-        fmt::format("{}: is {}; Pronghorn reads the JSON of Keras 3's model.to_json(), and weights "
-                    "from .safetensors",
-                    path, format));
-}
-
 }  // namespace
 
 std::string Model::to_json() const { return formats::write_keras_config(*model_); }
@@ -69,9 +60,13 @@ Model load_model(const std::string& name_or_path) {
     throw ArgumentError(fmt::format("'{}' is neither a file nor a model of the zoo, which are {}",
                                     name_or_path, fmt::join(names, ", ")));
   }
-  const std::string text = read_file(name_or_path, kMaxModelBytes);
-  refuse_other_formats(name_or_path, text);
-  return with_path(name_or_path, [&] { return model_from_json(text); });
+  std::string bytes = read_file(name_or_path);
+  if (formats::is_zip(bytes))
+    return Model(formats::read_keras_archive(std::move(bytes), name_or_path));
+  if (bytes.size() > kMaxJsonBytes)
+    throw FileError(fmt::format("{}: has {} bytes; JSON of a model has at most {}", name_or_path,
+                                bytes.size(), kMaxJsonBytes));
+  return with_path(name_or_path, [&] { return model_from_json(bytes); });
 }
 
 std::vector<ZooEntry> zoo() {

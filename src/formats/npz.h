@@ -1,11 +1,10 @@
 #pragma once
 
-#include <cstdint>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "formats/npy.h"
+#include "formats/zip_archive.h"
 
 namespace pronghorn::formats {
 
@@ -16,23 +15,16 @@ class NpzFile {
   explicit NpzFile(const std::string& path);
   // `path` is for messages only.
   NpzFile(std::string bytes, const std::string& path);
-  ~NpzFile();
-  NpzFile(const NpzFile&) = delete;
-  NpzFile& operator=(const NpzFile&) = delete;
 
   // Of the arrays, in the archive's order, without ".npy".
   const std::vector<std::string>& names() const { return names_; }
   bool has(const std::string& name) const;
-  // Checks the member's CRC. All members together may expand to expansion_limit(file size)
-  // (formats/gzip.h), so that neither a zip bomb nor members that share bytes fill the memory.
   NpyArray read(const std::string& name);
 
  private:
-  struct Archive;
   std::string path_;
+  ZipReader zip_;
   std::vector<std::string> names_;
-  std::unique_ptr<Archive> archive_;
-  uint64_t left_bytes_ = 0;
 };
 
 }  // namespace pronghorn::formats

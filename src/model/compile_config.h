@@ -13,4 +13,9 @@ namespace pronghorn::model {
 // be looked at, and so is NaN for a number that is none; Model::compile refuses both.
 std::optional<CompileConfig> compile_config_from_json(const nlohmann::ordered_json& json);
 
+// The same for a file that Keras is to read.
+nlohmann::ordered_json compile_config_to_json(const CompileConfig& config);
+// Sets the learning rate in Keras's compile_config where it is a number there.
+void set_learning_rate(nlohmann::ordered_json& compile_config, double learning_rate);
+
 }  // namespace pronghorn::model

@@ -8,6 +8,7 @@
 
 #include "graph/builder.h"
 #include "model/layer.h"
+#include "model/training_state.h"
 #include "pronghorn/compile_config.h"
 
 namespace pronghorn::model {
@@ -36,6 +37,9 @@ class Model {
   std::optional<CompileConfig> file_config;
   // The same as it stood there, to be written back; empty where there was none.
   std::string file_config_json;
+  // What the file knows of the training that made the weights; the next compile() with the same
+  // optimizer takes it up.
+  std::optional<TrainingState> training_state;
 
   // Each layer once, in the order of its first call.
   std::vector<Layer*> layers() const;

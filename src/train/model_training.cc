@@ -4,8 +4,14 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 
+#include "base/file.h"
+#include "formats/hdf5.h"
+#include "formats/keras_archive.h"
+#include "formats/keras_weights.h"
 #include "formats/safetensors.h"
+#include "formats/zip_archive.h"
 #include "pronghorn/error.h"
 #include "pronghorn/model.h"
 #include "train/trainer.h"
@@ -22,6 +28,12 @@ struct Model::Training {
 void Model::compile(const CompileConfig& config) {
   auto training = std::make_shared<Training>(*model_, config);
   if (!model_->initialized) model_->initialize(config.seed);
+  // That of a file, once: compiled again, a model starts with a fresh optimizer, as in Keras.
+  if (model_->training_state) {
+    model_->training_state->optimizer.learning_rate = config.optimizer.learning_rate;
+    training->trainer.resume(*model_->training_state);
+    model_->training_state.reset();
+  }
   training->compiled = true;
   training_ = std::move(training);
 }
@@ -66,11 +78,53 @@ std::string Model::graph_summary(int64_t batch_size) const {
 }
 
 void Model::save_weights(const std::string& path) const {
-  formats::write_safetensors(path, get_weights());
+  if (path.ends_with(".safetensors")) return formats::write_safetensors(path, get_weights());
+  if (!path.ends_with(".weights.h5"))
+    throw ArgumentError(fmt::format(
+        "'{}': weights are written as .weights.h5 or .safetensors; a whole model as .keras", path));
+  get_weights();  // gives them values
+  const std::optional<model::TrainingState> state = training_state();
+  write_file_atomically(path,
+                        formats::write_keras_weights(*model_, state ? &*state : nullptr));
+}
+
+void Model::save(const std::string& path) const {
+  if (!path.ends_with(".keras"))
+    throw ArgumentError(fmt::format(
+        "'{}': a whole model is written as .keras; weights alone as .weights.h5 or .safetensors",
+        path));
+  get_weights();
+  const bool compiled = training_ != nullptr && training_->compiled;
+  const CompileConfig* config = compiled              ? &training_->trainer.config()
+                                : model_->file_config ? &*model_->file_config
+                                                      : nullptr;
+  const std::optional<model::TrainingState> state = training_state();
+  formats::write_keras_archive(path, *model_, config, state ? &*state : nullptr);
+}
+
+std::optional<model::TrainingState> Model::training_state() const {
+  if (training_ == nullptr || !training_->compiled) return model_->training_state;
+  return training_->trainer.state();
+}
+
+int64_t Model::optimizer_steps() const {
+  if (training_ != nullptr && training_->compiled)
+    return static_cast<int64_t>(training_->trainer.steps());
+  return model_->training_state ? static_cast<int64_t>(model_->training_state->steps) : 0;
 }
 
 void Model::load_weights(const std::string& path) {
-  std::vector<NamedArray> given = formats::read_safetensors(path);
+  const std::string bytes = read_file(path);
+  if (formats::is_zip(bytes) || formats::is_hdf5(bytes)) {
+    std::optional<model::TrainingState> state = formats::read_weights_file(bytes, path, *model_);
+    model_->initialized = true;
+    if (!state || training_ == nullptr || !training_->compiled) return;
+    // The file does not say whose it is, only its arrays; Keras goes by them too.
+    state->optimizer.name = training_->trainer.config().optimizer.name;
+    training_->trainer.resume(*state);
+    return;
+  }
+  std::vector<NamedArray> given = formats::parse_safetensors(bytes, path);
   // In the model's order, whatever the file's is.
   std::vector<NamedArray> weights;
   for (const NamedArray& wanted : get_weights()) {

@@ -340,6 +340,36 @@ std::string Trainer::graph_summary(int64_t batch) {
   return runtime::to_text(*steps_.training(batch).executable);
 }
 
+model::TrainingState Trainer::state() {
+  model::TrainingState state;
+  state.optimizer = config_.optimizer;
+  state.optimizer.learning_rate = learning_rate_;
+  state.steps = step_;
+  state.epochs = epochs_;
+  for (const compiler::OptimizerState::Slot* slot : state_.in_keras_order()) {
+    const float* values = slot->buffer.floats();
+    state.variables.push_back(
+        {slot->name, {slot->shape, {values, values + slot->shape.elements()}}});
+  }
+  return state;
+}
+
+bool Trainer::resume(const model::TrainingState& state) {
+  const std::vector<compiler::OptimizerState::Slot*> slots = state_.in_keras_order();
+  if (state.optimizer.name != config_.optimizer.name || state.variables.size() != slots.size())
+    return false;
+  for (size_t i = 0; i < slots.size(); ++i)
+    if (state.variables[i].array.shape != slots[i]->shape) return false;
+  for (size_t i = 0; i < slots.size(); ++i)
+    std::copy(state.variables[i].array.values.begin(), state.variables[i].array.values.end(),
+              slots[i]->buffer.floats());
+  if (std::isfinite(state.optimizer.learning_rate))
+    learning_rate_ = state.optimizer.learning_rate;
+  step_ = state.steps;
+  epochs_ = state.epochs;
+  return true;
+}
+
 void Trainer::warn_of_loss(double loss, int64_t batch, int epoch, Progress& progress) {
   if (warned_of_loss_) return;
   warned_of_loss_ = true;

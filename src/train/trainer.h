@@ -37,6 +37,14 @@ class Trainer {
   Array predict(const Array& x, const EvaluateOptions& options);
   std::string graph_summary(int64_t batch);
 
+  const CompileConfig& config() const { return config_; }
+  model::TrainingState state();
+  // Goes on where a training of the same optimizer ended. Changes nothing and returns false where
+  // the optimizer, or what it remembers, is another's.
+  bool resume(const model::TrainingState& state);
+  // Keras's optimizer.iterations.
+  uint64_t steps() const { return step_; }
+
   // Whether the model still is the one that this was made for.
   bool suits_model() const { return model_.nodes.size() == nodes_; }
 
