@@ -68,6 +68,8 @@ class Model {
   // Draws new initial weights from `seed`; compile() with a seed does so for weights that were
   // neither trained nor loaded.
   void initialize(uint64_t seed);
+  // Whether the weights have values: of a file, set, or drawn by compile() or initialize().
+  bool has_weights() const;
   std::vector<NamedArray> get_weights() const;
   // Throws ShapeError unless names and shapes are those of get_weights().
   void set_weights(const std::vector<NamedArray>& weights);
@@ -125,8 +127,8 @@ class Sequential : public Model {
 // UnsupportedError for a layer that Pronghorn has not, with its name and the list of those it has.
 Model model_from_json(std::string_view json);
 
-// A model of the zoo ("mnist-mlp", ...) or a file, told apart by its bytes: Keras 3's .keras, or
-// JSON (model.to_json()). A .keras file's weights are loaded; compile(*file_config()) goes on
+// A model of the zoo ("mnist-mlp", ...) or a file, told apart by its bytes: Keras 3's .keras, an
+// .h5 of Keras 1 or 2, or JSON (model.to_json()) of any Keras. A .keras file's weights are loaded; compile(*file_config()) goes on
 // training where it ended, with the optimizer's state: as its last epoch was k, fit() with
 // initial_epoch k gives the bits of a training that never stopped. Nothing in a file is executed: a
 // Lambda layer is refused. Throws ArgumentError where it is neither, listing the zoo.

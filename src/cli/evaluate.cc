@@ -26,7 +26,7 @@ struct EvaluateCommand {
 
 void evaluate(const EvaluateCommand& options) {
   Model model = load_model(options.model);
-  model.load_weights(options.weights);
+  load_trained_weights(model, options.weights);
   Dataset data = load_part(options.data, options.part);
   const CompileConfig config = config_for(model, data, options.loss, options.run);
   suit_labels(data, config, model);

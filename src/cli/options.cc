@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "pronghorn/error.h"
+#include "pronghorn/saving.h"
 
 namespace pronghorn::cli {
 namespace {
@@ -87,13 +88,35 @@ LoadedData load_data(const DataOptions& options) {
 
 void add_trained_options(CLI::App& command, std::string& weights, DataOptions& data,
                          std::string& part) {
-  command.add_option("--weights", weights, "The trained weights")
-      ->required()
-      ->type_name("FILE.safetensors");
+  command
+      .add_option("--weights", weights,
+                  "The trained weights: .safetensors, .weights.h5 or any file that load_model takes "
+                  "(default: those in the model's file)")
+      ->type_name("FILE");
   add_data_options(command, data);
   command.add_option("--part", part, "The part of a data set that has two")
       ->check(CLI::IsMember({"test", "train"}))
       ->capture_default_str();
+}
+
+void load_trained_weights(Model& model, const std::string& weights) {
+  if (!weights.empty()) return model.load_weights(weights);
+  if (!model.has_weights())
+    throw ArgumentError(
+        "--weights is missing: the model has none of its own; a .keras file would have");
+}
+
+void check_trained_file(const std::string& path) {
+  for (const char* suffix : {".keras", ".weights.h5", ".safetensors"})
+    if (path.ends_with(suffix)) return check_writable(path);
+  throw ArgumentError(
+      fmt::format("'{}': a trained model is written as .keras (with all that Keras needs to go on), "
+                  "weights alone as .weights.h5 or .safetensors",
+                  path));
+}
+
+void write_trained(const Model& model, const std::string& path) {
+  path.ends_with(".keras") ? model.save(path) : model.save_weights(path);
 }
 
 Dataset load_part(const DataOptions& options, const std::string& part) {

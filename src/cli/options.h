@@ -16,7 +16,8 @@ namespace pronghorn::cli {
 
 // What the positional MODEL means, for help texts.
 inline constexpr const char* kModelHelp =
-    "A model of the zoo (see 'pronghorn zoo') or a file with Keras 3's JSON (model.to_json())";
+    "A model of the zoo (see 'pronghorn zoo') or a file: Keras 3's .keras or JSON "
+    "(model.to_json())";
 
 // --data and what belongs to it.
 struct DataOptions {
@@ -37,8 +38,16 @@ LoadedData load_data(const DataOptions& options);
 // What evaluate and predict ask of: --weights, --data and what belongs to it, --part.
 void add_trained_options(CLI::App& command, std::string& weights, DataOptions& data,
                          std::string& part);
+// Loads the file, where one is given; refuses a model that would have only initial weights.
+void load_trained_weights(Model& model, const std::string& weights);
 // What they look at: the test part where there is one.
 Dataset load_part(const DataOptions& options, const std::string& part);
+
+// What a training writes: a whole model as .keras, or weights.
+inline constexpr const char* kTrainedFiles = "FILE.keras|.weights.h5|.safetensors";
+// Refuses other names, and places where nothing can be written.
+void check_trained_file(const std::string& path);
+void write_trained(const Model& model, const std::string& path);
 
 // --threads, --kernels.
 struct RunOptions {

@@ -84,7 +84,7 @@ void check_out(const PredictCommand& options, const Model& model) {
 void predict(const PredictCommand& options) {
   Model model = load_model(options.model);
   check_out(options, model);
-  model.load_weights(options.weights);
+  load_trained_weights(model, options.weights);
   const Dataset data = load_part(options.data, options.part);
   CompileConfig config;
   config.threads = options.run.threads;

@@ -39,10 +39,11 @@ struct TrainCommand {
   RunOptions run;
   OptimizerOptions optimizer;
   int epochs = FitOptions{}.epochs;
+  int initial_epoch = FitOptions{}.initial_epoch;
   int64_t batch_size = FitOptions{}.batch_size;
   std::optional<double> validation_split;
   bool no_shuffle = false;
-  uint64_t seed = 0;
+  std::optional<uint64_t> seed;
   std::string weights;
   std::string out;
   std::string log;
@@ -143,10 +144,13 @@ std::string announcement(const TrainCommand& options, const Model& model,
   return fmt::format(
       "{}: {} parameters, {} multiply-accumulates forward per image\n"
       "{}: {} samples to train on, {} to validate\n"
-      "{}, learning rate {}, {}, batch size {}\n",
+      "{}, learning rate {}, {}, batch size {}{}\n",
       options.model, with_commas(model.count_params()), with_commas(model.multiply_accumulates()),
       options.data.data, with_commas(training), with_commas(validation), config.optimizer.name,
-      config.optimizer.learning_rate, config.loss, options.batch_size);
+      config.optimizer.learning_rate, config.loss, options.batch_size,
+      model.optimizer_steps() == 0
+          ? ""
+          : fmt::format("; goes on after {} steps", with_commas(model.optimizer_steps())));
 }
 
 Logs last_logs(const History& history) {
@@ -164,7 +168,7 @@ void print_result(const TrainCommand& options, const History& history) {
   fmt::print("training seconds per epoch:{} (mean {:.2f}, validation left out)\n", each,
              total / static_cast<double>(seconds.size()));
   fmt::print("{}\n", to_text(last_logs(history)));
-  if (!options.out.empty()) fmt::print("weights: {}\n", options.out);
+  if (!options.out.empty()) fmt::print("{}: {}\n", options.out.ends_with(".keras") ? "model" : "weights", options.out);
 }
 
 nlohmann::ordered_json as_json(const TrainCommand& options, const Model& model,
@@ -183,7 +187,7 @@ nlohmann::ordered_json as_json(const TrainCommand& options, const Model& model,
   json["optimizer"] = config.optimizer.name;
   json["learning_rate"] = config.optimizer.learning_rate;
   json["loss_function"] = config.loss;
-  json["seed"] = options.seed;
+  json["seed"] = config.seed;
   json["epochs"] = history.epoch.size();
   json["seconds_per_epoch"] = history.epoch_seconds;
   json["step_seconds_per_epoch"] = history.step_seconds;
@@ -197,7 +201,7 @@ nlohmann::ordered_json as_json(const TrainCommand& options, const Model& model,
 
 void train(const TrainCommand& options) {
   // Asked first: nobody should train for hours and then lose the weights to a full path.
-  if (!options.out.empty()) check_writable(options.out);
+  if (!options.out.empty()) check_trained_file(options.out);
   if (!options.log.empty()) check_writable(options.log);
   if (!options.result.empty()) check_writable(options.result);
   if (!options.trace.empty()) check_writable(options.trace);
@@ -207,7 +211,7 @@ void train(const TrainCommand& options) {
   LoadedData data = load_data(options.data);
   CompileConfig config = config_for(model, data.train, options.loss, options.run);
   config.optimizer = optimizer_for(config, options.optimizer);
-  config.seed = options.seed;
+  if (options.seed) config.seed = *options.seed;
   suit_labels(data.train, config, model);
   if (data.test) suit_labels(*data.test, config, model);
   if (!options.weights.empty()) model.load_weights(options.weights);
@@ -216,6 +220,7 @@ void train(const TrainCommand& options) {
   FitOptions fit;
   fit.batch_size = options.batch_size;
   fit.epochs = options.epochs;
+  fit.initial_epoch = options.initial_epoch;
   fit.shuffle = !options.no_shuffle;
   fit.verbose = verbosity(options);
   StepProfile profile;
@@ -241,11 +246,11 @@ void train(const TrainCommand& options) {
   } catch (const Error& error) {
     // A checkpoint's disk that is full, say: what was trained until then is not lost.
     if (announce.epochs() == 0 || options.out.empty()) throw;
-    model.save_weights(options.out);
+    write_trained(model, options.out);
     throw Error(fmt::format("{}; the weights after {} epochs are in '{}'", error.what(),
                             announce.epochs(), options.out));
   }
-  if (!options.out.empty()) model.save_weights(options.out);
+  if (!options.out.empty()) write_trained(model, options.out);
   if (!options.trace.empty()) save_text(options.trace, report::trace(profile, options.model));
   if (!options.result.empty())
     save_text(options.result,
@@ -282,18 +287,20 @@ void add_optimizer_options(CLI::App& command, OptimizerOptions& options) {
 }
 
 void add_file_options(CLI::App& command, TrainCommand& options) {
-  command.add_option("--weights", options.weights, "Weights to begin with")
-      ->type_name("FILE.safetensors");
-  command.add_option("--out", options.out, "Where the trained weights are written")
-      ->type_name("FILE.safetensors");
+  command.add_option("--weights", options.weights, "Weights to begin with")->type_name("FILE");
+  command
+      .add_option("--out", options.out,
+                  "Where the trained model is written (.keras, with the optimizer's state), or its "
+                  "weights")
+      ->type_name(kTrainedFiles);
   command
       .add_option("--log", options.log, "A CSV file with a line per epoch, as Keras's CSVLogger")
       ->type_name("FILE.csv");
   command
       .add_option("--checkpoint", options.checkpoint,
-                  "Writes the weights after each epoch; {epoch:02d} and {val_loss:.2f} are filled "
+                  "Writes model or weights after each epoch; {epoch:02d} and {val_loss:.2f} are filled "
                   "in")
-      ->type_name("FILE.safetensors");
+      ->type_name(kTrainedFiles);
   command
       .add_option("--tensorboard", options.tensorboard,
                   "Event files for TensorBoard, with the scalars that Keras's callback writes for "
@@ -318,6 +325,10 @@ void add_train(CLI::App& program) {
   command.add_option("MODEL", options->model, kModelHelp)->required();
   add_data_options(command, options->data);
   command.add_option("--epochs", options->epochs, "Passes over the data")->capture_default_str();
+  command
+      .add_option("--initial-epoch", options->initial_epoch,
+                  "Epochs that were trained before, as in Keras: the rest of --epochs is trained")
+      ->capture_default_str();
   command.add_option("--batch-size", options->batch_size, "Samples in a step")
       ->capture_default_str();
   add_optimizer_options(command, options->optimizer);
@@ -339,8 +350,9 @@ void add_train(CLI::App& program) {
   add_file_options(command, *options);
   command.add_flag("--profile", options->profile,
                    "Times each op of the training's steps in place and lists them after it");
-  command.add_option("--seed", options->seed, "Of initial weights, shuffling and dropout")
-      ->capture_default_str();
+  command.add_option("--seed", options->seed,
+                     "Of initial weights, shuffling and dropout; default: that of the training which "
+                     "a .keras file goes on with, else 0");
   add_run_options(command, options->run);
   command
       .add_option("--verbose", options->verbose,
@@ -352,7 +364,9 @@ void add_train(CLI::App& program) {
   command.footer(
       "Example:\n"
       "  pronghorn train mnist-cnn --data mnist-10k --epochs 12 --batch-size 128 "
-      "--out cnn.safetensors\n"
+      "--out cnn.keras\n"
+      "  pronghorn train cnn.keras --data mnist-10k --epochs 16 --initial-epoch 12 --batch-size 128 "
+      "--out cnn.keras\n"
       "  pronghorn train mnist-mlp --data mine.csv --validation-split 0.1 --optimizer adam "
       "--learning-rate 0.0005 --log history.csv");
   command.callback([options] { train(*options); });

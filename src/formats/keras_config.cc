@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "formats/json.h"
+#include "formats/keras_legacy_config.h"
 #include "model/compile_config.h"
 #include "model/functional.h"
 #include "model/json_text.h"
@@ -186,11 +187,6 @@ class FunctionalReader {
   }
 
   static std::vector<Source> read_call(const Place& place) {
-    if (place.json.is_array())
-      throw UnsupportedError(fmt::format(
-          "{}: these calls are in Keras 2's form; load the model with Keras and save it "
-          "with Keras 3's model.to_json()",
-          place.path));
     std::vector<Source> sources;
     const Place arguments = place.member("args").array();
     for (size_t i = 0; i < arguments.json.size(); ++i) read_arguments(arguments.entry(i), sources);
@@ -395,14 +391,12 @@ Json write_compile_config(const model::Model& model, const CompileConfig* config
 }  // namespace
 
 std::unique_ptr<model::Model> read_keras_config(std::string_view text) {
-  const Json json = parse_json(text);
+  const Json given = parse_json(text);
+  bool channels_first = false;
+  const Json json = modern_config(given, channels_first);
   const Place root{json, ""};
   const std::string class_name = root.member("class_name").text();
   const Place config = root.member("config");
-  if (class_name == "Sequential" ? config.json.is_array() : class_name == "Model")
-    throw UnsupportedError(
-        "this is Keras 2's JSON; load the model with Keras and save it with Keras 3's "
-        "model.to_json()");
   std::unique_ptr<model::Model> model;
   if (class_name == "Sequential")
     model = read_sequential(config);
@@ -412,6 +406,7 @@ std::unique_ptr<model::Model> read_keras_config(std::string_view text) {
     throw UnsupportedError(
         fmt::format("the model's class is {}; Pronghorn reads Sequential and Functional models",
                     excerpt(class_name)));
+  model->channels_first_file = channels_first;
   if (const Json* compile_config = root.find("compile_config")) {
     model->file_config = model::compile_config_from_json(*compile_config);
     model->file_config_json = compile_config->dump(-1, ' ', false, Json::error_handler_t::replace);

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "formats/checked.h"
+#include "formats/keras_legacy_weights.h"
 #include "formats/zip_archive.h"
 #include "model/functional.h"
 #include "pronghorn/error.h"
@@ -98,7 +99,10 @@ std::optional<model::TrainingState> read_optimizer(const Hdf5Reader& file,
 std::optional<model::TrainingState> read_weights_file(std::string_view bytes,
                                                       const std::string& path,
                                                       const model::Model& model) {
-  if (!is_zip(bytes)) return read_keras_weights(Hdf5Reader(bytes, path), model);
+  if (!is_zip(bytes)) {
+    const Hdf5Reader file(bytes, path);
+    return is_legacy_file(file) ? read_legacy_weights(file, model) : read_keras_weights(file, model);
+  }
   ZipReader zip(std::string(bytes), path, ".keras");
   const std::string weights = zip.read("model.weights.h5");
   return read_keras_weights(Hdf5Reader(weights, path + ":model.weights.h5"), model);

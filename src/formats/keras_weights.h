@@ -18,7 +18,7 @@ namespace pronghorn::formats {
 // "layers".
 
 // Fills the model's weights from a file of any kind that holds Keras's: .weights.h5, a .keras
-// archive, told apart by their bytes. `path` is for messages.
+// archive, an .h5 file of Keras 1 or 2, told apart by their bytes. `path` is for messages.
 std::optional<model::TrainingState> read_weights_file(std::string_view bytes,
                                                       const std::string& path,
                                                       const model::Model& model);

@@ -6,8 +6,10 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
+#include "formats/hdf5.h"
 #include "formats/keras_archive.h"
 #include "formats/keras_config.h"
+#include "formats/keras_legacy_weights.h"
 #include "formats/zip_archive.h"
 #include "formats/zoo.h"
 #include "pronghorn/error.h"
@@ -63,6 +65,10 @@ Model load_model(const std::string& name_or_path) {
   std::string bytes = read_file(name_or_path);
   if (formats::is_zip(bytes))
     return Model(formats::read_keras_archive(std::move(bytes), name_or_path));
+  if (formats::is_hdf5(bytes))
+    return with_path(name_or_path, [&] {
+      return Model(formats::read_legacy_model(formats::Hdf5Reader(bytes, name_or_path)));
+    });
   if (bytes.size() > kMaxJsonBytes)
     throw FileError(fmt::format("{}: has {} bytes; JSON of a model has at most {}", name_or_path,
                                 bytes.size(), kMaxJsonBytes));

@@ -40,6 +40,9 @@ class Model {
   // What the file knows of the training that made the weights; the next compile() with the same
   // optimizer takes it up.
   std::optional<TrainingState> training_state;
+  // The file's images were channels-first (Keras 1 and 2 know such layers); files of weights for it
+  // have them so too.
+  bool channels_first_file = false;
 
   // Each layer once, in the order of its first call.
   std::vector<Layer*> layers() const;

@@ -65,6 +65,8 @@ const std::optional<CompileConfig>& Model::file_config() const { return model_->
 
 void Model::initialize(uint64_t seed) { model_->initialize(seed); }
 
+bool Model::has_weights() const { return model_->initialized; }
+
 std::vector<NamedArray> Model::get_weights() const {
   // Keras's weights have values from the start. Before compile() these are seed 0's, and do not
   // keep compile() from drawing those of its seed.

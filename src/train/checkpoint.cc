@@ -43,10 +43,13 @@ class ModelCheckpointCallback : public Callback {
  public:
   explicit ModelCheckpointCallback(ModelCheckpointOptions options)
       : options_(std::move(options)), monitor_(options_.monitor, options_.mode) {
-    if (!options_.filepath.ends_with(".safetensors")) {
-      throw ArgumentError(fmt::format(
-          "ModelCheckpoint: file name '{}': weights are written as .safetensors; end it so",
-          options_.filepath));
+    const std::string& path = options_.filepath;
+    if (!path.ends_with(".keras") && !path.ends_with(".weights.h5") &&
+        !path.ends_with(".safetensors")) {
+      throw ArgumentError(
+          fmt::format("ModelCheckpoint: file name '{}': a model is written as .keras, weights alone "
+                      "as .weights.h5 or .safetensors; end it so",
+                      path));
     }
   }
 
@@ -67,7 +70,10 @@ class ModelCheckpointCallback : public Callback {
     // save_weights says what is wrong with a directory that could not be made.
     std::error_code ignored;
     if (!directory.empty()) std::filesystem::create_directories(directory, ignored);
-    control.model().save_weights(path);
+    if (path.ends_with(".keras"))
+      control.model().save(path);
+    else
+      control.model().save_weights(path);
   }
 
  private:

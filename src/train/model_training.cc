@@ -118,7 +118,13 @@ void Model::load_weights(const std::string& path) {
   if (formats::is_zip(bytes) || formats::is_hdf5(bytes)) {
     std::optional<model::TrainingState> state = formats::read_weights_file(bytes, path, *model_);
     model_->initialized = true;
-    if (!state || training_ == nullptr || !training_->compiled) return;
+    if (!state) return;
+    if (training_ == nullptr || !training_->compiled) {
+      if (!model_->training_state) return;
+      state->optimizer = model_->training_state->optimizer;
+      model_->training_state = std::move(state);
+      return;
+    }
     // The file does not say whose it is, only its arrays; Keras goes by them too.
     state->optimizer.name = training_->trainer.config().optimizer.name;
     training_->trainer.resume(*state);
