@@ -3,7 +3,7 @@
 #include <memory>
 #include <optional>
 
-#include "formats/hdf5.h"
+#include "formats/hdf5_reader.h"
 #include "model/model.h"
 #include "model/training_state.h"
 

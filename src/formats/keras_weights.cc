@@ -8,6 +8,7 @@
 #include <set>
 
 #include "formats/checked.h"
+#include "formats/hdf5_writer.h"
 #include "formats/keras_legacy_weights.h"
 #include "formats/zip_archive.h"
 #include "model/functional.h"

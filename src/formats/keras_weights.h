@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "formats/hdf5.h"
+#include "formats/hdf5_reader.h"
 #include "model/model.h"
 #include "model/training_state.h"
 

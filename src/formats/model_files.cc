@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
-#include "formats/hdf5.h"
+#include "formats/hdf5_reader.h"
 #include "formats/keras_archive.h"
 #include "formats/keras_config.h"
 #include "formats/keras_legacy_weights.h"

@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "base/file.h"
-#include "formats/hdf5.h"
+#include "formats/hdf5_reader.h"
 #include "formats/keras_archive.h"
 #include "formats/keras_weights.h"
 #include "formats/safetensors.h"

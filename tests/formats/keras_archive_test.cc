@@ -8,7 +8,7 @@
 
 #include "base/file.h"
 #include "formats/fixtures.h"
-#include "formats/hdf5.h"
+#include "formats/hdf5_writer.h"
 #include "formats/npz.h"
 #include "formats/zip_archive.h"
 #include "pronghorn/error.h"
