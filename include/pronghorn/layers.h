@@ -3,6 +3,8 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -38,6 +40,11 @@ class Layer {
   // Calls the layer; throws ShapeError where the inputs don't suit it.
   KerasTensor operator()(const KerasTensor& input) const;
   KerasTensor operator()(const std::vector<KerasTensor>& inputs) const;
+
+  // Takes from samples of `shape`, the batch included, what the layer keeps of its data: of a
+  // Normalization its mean and variance, in double precision. Call it before training; throws
+  // ArgumentError of a layer that keeps nothing, ShapeError where the data doesn't suit it.
+  void adapt(const Shape& shape, std::span<const float> data) const;
 
   const std::string& name() const;
   const std::shared_ptr<model::Layer>& layer() const { return layer_; }
@@ -88,10 +95,16 @@ struct DenseOptions {
 };
 Layer Dense(int64_t units, DenseOptions options = {});
 
+// Layers over images and series take tensors (height, width, channels) and (steps, channels);
+// data_format "channels_first" puts the channels in front, at the price of a transposition before
+// and after.
+
 struct Conv2DOptions {
   std::array<int64_t, 2> strides = {1, 1};
   std::string padding = "valid";
+  std::string data_format = "channels_last";
   std::array<int64_t, 2> dilation_rate = {1, 1};
+  int64_t groups = 1;
   std::string activation = "linear";
   bool use_bias = true;
   std::string kernel_initializer = "glorot_uniform";
@@ -105,10 +118,107 @@ struct Conv2DOptions {
 };
 Layer Conv2D(int64_t filters, std::array<int64_t, 2> kernel_size, Conv2DOptions options = {});
 
+struct Conv1DOptions {
+  int64_t strides = 1;
+  // "valid", "same", or "causal": no output sees what comes after it.
+  std::string padding = "valid";
+  std::string data_format = "channels_last";
+  int64_t dilation_rate = 1;
+  int64_t groups = 1;
+  std::string activation = "linear";
+  bool use_bias = true;
+  std::string kernel_initializer = "glorot_uniform";
+  std::string bias_initializer = "zeros";
+  std::string name = "";
+};
+Layer Conv1D(int64_t filters, int64_t kernel_size, Conv1DOptions options = {});
+
+struct Conv2DTransposeOptions {
+  std::array<int64_t, 2> strides = {1, 1};
+  std::string padding = "valid";
+  // Elements more at the end than the padding leaves, below the strides; none: Keras's rule.
+  std::optional<std::array<int64_t, 2>> output_padding = std::nullopt;
+  std::string data_format = "channels_last";
+  std::array<int64_t, 2> dilation_rate = {1, 1};
+  std::string activation = "linear";
+  bool use_bias = true;
+  std::string kernel_initializer = "glorot_uniform";
+  std::string bias_initializer = "zeros";
+  std::string name = "";
+};
+Layer Conv2DTranspose(int64_t filters, std::array<int64_t, 2> kernel_size,
+                      Conv2DTransposeOptions options = {});
+
+struct Conv1DTransposeOptions {
+  int64_t strides = 1;
+  std::string padding = "valid";
+  std::optional<int64_t> output_padding = std::nullopt;
+  std::string data_format = "channels_last";
+  int64_t dilation_rate = 1;
+  std::string activation = "linear";
+  bool use_bias = true;
+  std::string kernel_initializer = "glorot_uniform";
+  std::string bias_initializer = "zeros";
+  std::string name = "";
+};
+Layer Conv1DTranspose(int64_t filters, int64_t kernel_size, Conv1DTransposeOptions options = {});
+
+// Of a depthwise convolution every channel has depth_multiplier kernels of its own; a separable one
+// mixes its channels by a 1x1 convolution after it.
+struct DepthwiseConv2DOptions {
+  std::array<int64_t, 2> strides = {1, 1};
+  std::string padding = "valid";
+  int64_t depth_multiplier = 1;
+  std::string data_format = "channels_last";
+  std::array<int64_t, 2> dilation_rate = {1, 1};
+  std::string activation = "linear";
+  bool use_bias = true;
+  std::string depthwise_initializer = "glorot_uniform";
+  std::string bias_initializer = "zeros";
+  std::string name = "";
+};
+Layer DepthwiseConv2D(std::array<int64_t, 2> kernel_size, DepthwiseConv2DOptions options = {});
+
+struct DepthwiseConv1DOptions {
+  int64_t strides = 1;
+  std::string padding = "valid";
+  int64_t depth_multiplier = 1;
+  std::string data_format = "channels_last";
+  int64_t dilation_rate = 1;
+  std::string activation = "linear";
+  bool use_bias = true;
+  std::string depthwise_initializer = "glorot_uniform";
+  std::string bias_initializer = "zeros";
+  std::string name = "";
+};
+Layer DepthwiseConv1D(int64_t kernel_size, DepthwiseConv1DOptions options = {});
+
+struct SeparableConv2DOptions : DepthwiseConv2DOptions {
+  std::string pointwise_initializer = "glorot_uniform";
+};
+Layer SeparableConv2D(int64_t filters, std::array<int64_t, 2> kernel_size,
+                      SeparableConv2DOptions options = {});
+
+struct SeparableConv1DOptions : DepthwiseConv1DOptions {
+  std::string pointwise_initializer = "glorot_uniform";
+};
+Layer SeparableConv1D(int64_t filters, int64_t kernel_size, SeparableConv1DOptions options = {});
+
+struct Pooling1DOptions {
+  // 0: the pool size.
+  int64_t strides = 0;
+  std::string padding = "valid";
+  std::string data_format = "channels_last";
+  std::string name = "";
+};
+Layer MaxPooling1D(int64_t pool_size = 2, Pooling1DOptions options = {});
+Layer AveragePooling1D(int64_t pool_size = 2, Pooling1DOptions options = {});
+
 struct Pooling2DOptions {
   // {0, 0}: the pool size.
   std::array<int64_t, 2> strides = {0, 0};
   std::string padding = "valid";
+  std::string data_format = "channels_last";
   std::string name = "";
 };
 Layer MaxPooling2D(std::array<int64_t, 2> pool_size = {2, 2}, Pooling2DOptions options = {});
@@ -116,9 +226,32 @@ Layer AveragePooling2D(std::array<int64_t, 2> pool_size = {2, 2}, Pooling2DOptio
 
 struct GlobalPoolingOptions {
   bool keepdims = false;
+  std::string data_format = "channels_last";
   std::string name = "";
 };
+Layer GlobalMaxPooling1D(GlobalPoolingOptions options = {});
+Layer GlobalMaxPooling2D(GlobalPoolingOptions options = {});
+Layer GlobalAveragePooling1D(GlobalPoolingOptions options = {});
 Layer GlobalAveragePooling2D(GlobalPoolingOptions options = {});
+
+struct DataFormatOptions {
+  std::string data_format = "channels_last";
+  std::string name = "";
+};
+// {top, bottom}, {left, right}; of series {before, after}.
+using Edges2D = std::array<std::array<int64_t, 2>, 2>;
+Layer ZeroPadding2D(Edges2D padding = {{{1, 1}, {1, 1}}}, DataFormatOptions options = {});
+Layer ZeroPadding1D(std::array<int64_t, 2> padding = {1, 1}, DataFormatOptions options = {});
+Layer Cropping2D(Edges2D cropping, DataFormatOptions options = {});
+Layer Cropping1D(std::array<int64_t, 2> cropping = {1, 1}, DataFormatOptions options = {});
+
+struct UpSampling2DOptions {
+  std::string data_format = "channels_last";
+  // "nearest" or "bilinear".
+  std::string interpolation = "nearest";
+  std::string name = "";
+};
+Layer UpSampling2D(std::array<int64_t, 2> size = {2, 2}, UpSampling2DOptions options = {});
 
 struct NameOption {
   std::string name = "";
@@ -126,9 +259,50 @@ struct NameOption {
 Layer Flatten(NameOption options = {});
 // One extent may be -1.
 Layer Reshape(const Shape& target_shape, NameOption options = {});
+Layer UpSampling1D(int64_t size = 2, NameOption options = {});
+// Axis i of the output is axis dims[i - 1] of the input; the batch is axis 0.
+Layer Permute(const std::vector<int64_t>& dims, NameOption options = {});
+// (features) -> (n, features).
+Layer RepeatVector(int64_t n, NameOption options = {});
+Layer Identity(NameOption options = {});
+
+// rate in [0, 1). The spatial ones drop whole channels.
 Layer Dropout(double rate, NameOption options = {});
+Layer SpatialDropout1D(double rate, NameOption options = {});
+Layer SpatialDropout2D(double rate, NameOption options = {});
+
 Layer Activation(const std::string& activation, NameOption options = {});
+struct ReLUOptions {
+  std::optional<double> max_value = std::nullopt;
+  double negative_slope = 0;
+  double threshold = 0;
+  std::string name = "";
+};
+// min(x, max_value) where x > threshold, else negative_slope (x - threshold).
+Layer ReLU(ReLUOptions options = {});
+Layer LeakyReLU(double negative_slope = 0.3, NameOption options = {});
+Layer ELU(double alpha = 1, NameOption options = {});
+struct PReLUOptions {
+  std::string alpha_initializer = "zeros";
+  // Axes along which the slopes are shared; the batch is axis 0.
+  std::vector<int64_t> shared_axes = {};
+  std::string name = "";
+};
+Layer PReLU(PReLUOptions options = {});
+struct AxisOptions {
+  int64_t axis = -1;
+  std::string name = "";
+};
+Layer Softmax(AxisOptions options = {});
+Layer UnitNormalization(AxisOptions options = {});
+
+// Of two inputs or more (Subtract: two), whose shapes broadcast as numpy's, the batch apart.
 Layer Add(NameOption options = {});
+Layer Subtract(NameOption options = {});
+Layer Multiply(NameOption options = {});
+Layer Average(NameOption options = {});
+Layer Maximum(NameOption options = {});
+Layer Minimum(NameOption options = {});
 // Passes its input on; the penalty on it joins the loss.
 Layer ActivityRegularization(Regularizer regularizer, NameOption options = {});
 
@@ -150,6 +324,25 @@ struct BatchNormalizationOptions {
   std::string name = "";
 };
 Layer BatchNormalization(BatchNormalizationOptions options = {});
+
+// x scale + offset.
+Layer Rescaling(double scale, double offset = 0, NameOption options = {});
+struct NormalizationOptions {
+  // The axes with means of their own, the last ones; none: one mean of all. The batch is axis 0.
+  std::vector<int64_t> axis = {-1};
+  // Both or neither. With neither the layer learns them: Layer::adapt.
+  std::vector<double> mean = {};
+  std::vector<double> variance = {};
+  std::string name = "";
+};
+// (x - mean) / max(sqrt(variance), 1e-7).
+Layer Normalization(NormalizationOptions options = {});
+// Class numbers in [0, num_tokens) as "one_hot" rows, "multi_hot" rows of each sample, or "count"s.
+Layer CategoryEncoding(int64_t num_tokens, const std::string& output_mode = "multi_hot",
+                       NameOption options = {});
+// The number of boundaries that are at most x; output_mode "int" or as CategoryEncoding's.
+Layer Discretization(const std::vector<double>& bin_boundaries,
+                     const std::string& output_mode = "int", NameOption options = {});
 
 }  // namespace layers
 }  // namespace pronghorn

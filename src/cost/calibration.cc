@@ -13,18 +13,23 @@
 #include "graph/builder.h"
 #include "graph/op_kind.h"
 #include "graph/ops/batch_norm.h"
+#include "graph/ops/broadcast.h"
 #include "graph/ops/concatenate.h"
 #include "graph/ops/conv2d.h"
 #include "graph/ops/conv2d_max_pool2d_backward.h"
 #include "graph/ops/elementwise.h"
+#include "graph/ops/l2_normalize.h"
 #include "graph/ops/loss.h"
 #include "graph/ops/matmul.h"
 #include "graph/ops/matmul_update.h"
 #include "graph/ops/optimizer_update.h"
+#include "graph/ops/pad.h"
 #include "graph/ops/pool2d.h"
 #include "graph/ops/reshape.h"
 #include "graph/ops/softmax.h"
 #include "graph/ops/sum_rows.h"
+#include "graph/ops/transpose.h"
+#include "graph/ops/upsample2d.h"
 #include "kernels/candidates.h"
 #include "kernels/selection.h"
 
@@ -203,6 +208,13 @@ void add_image_ops(Graphs& graphs) {
       graph::sum_rows(builder, src);
       graph::concatenate(builder, {src, src}, 3);
       graph::slice(builder, src, 3, 0, std::max<int64_t>(1, shape.channels / 2));
+      graph::transpose(builder, src, {0, 3, 1, 2});
+      graph::pad(builder, src, {0, 1, 1, 0}, {0, 1, 1, 0});
+      add_gradient(builder, {true});
+      graph::broadcast(builder, graph::reduce_sum(builder, src, {images[0], 1, 1, images[3]}),
+                       images);
+      graph::upsample2d(builder, src, 2, 2, graph::Interpolation::kNearest);
+      add_gradient(builder, {true});
     });
     if (shape.channels % 16 != 0) continue;
     for (const bool from_blocked : {false, true})
@@ -220,6 +232,10 @@ void add_row_ops(Graphs& graphs) {
       graphs.add(rows, [&](Builder& builder) {
         const ValueId src = input(builder, {rows, columns});
         graph::softmax(builder, src);
+        add_gradient(builder, {true});
+        graph::log_softmax(builder, src);
+        add_gradient(builder, {true});
+        graph::l2_normalize(builder, src, 1e-12);
         add_gradient(builder, {true});
         graph::sum_rows(builder, src);
         graph::concatenate(builder, {src, src}, 1);

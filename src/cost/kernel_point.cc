@@ -39,8 +39,8 @@ bool is_pooling(const graph::OpKind& kind) {
 }
 
 std::vector<double> convolution_features(const graph::Conv2dGeometry& g) {
-  return {log_of(g.channels),
-          log_of(g.out_channels),
+  return {log_of(g.group_channels()),
+          log_of(g.is_depthwise() ? g.out_channels : g.group_out_channels()),
           log_of(g.out_height * g.out_width),
           log_of(BatchSlices(g.batch).rows(0)),
           log_of(g.kernel_h * g.kernel_w),
@@ -86,12 +86,13 @@ KernelPoint kernel_point(const kernels::KernelCase& kernel_case,
   size_t inputs = plain.inputs.size();
   for (const graph::Stage& stage : op.epilogue)
     if (stage.operand >= 0) inputs = std::min(inputs, static_cast<size_t>(stage.operand));
-  plain.inputs.resize(std::max<size_t>(1, inputs));
+  if (!plain.inputs.empty()) plain.inputs.resize(std::max<size_t>(1, inputs));
   const graph::Cost cost = graph::cost(graph, plain);
   point.work = static_cast<double>(cost.bytes_read + cost.bytes_written);
   // What one call of a kernel sees is a slice of the batch.
   const auto slices = static_cast<double>(BatchSlices(std::max<int64_t>(1, graph.batch)).count());
-  const Shape& shape = kernel_case.input(0).shape;
+  const Shape& shape =
+      op.inputs.empty() ? kernel_case.output(0).shape : kernel_case.input(0).shape;
   point.features = {log_of_bytes(point.work / slices),
                     log_of(shape.rank() == 0 ? 1 : shape.back())};
   if (is_pooling(*op.kind)) {

@@ -19,6 +19,8 @@ enum class StageFunction : uint8_t {
   // Two tensors of one shape.
   kAdd,
   kMultiply,
+  kMaximum,
+  kMinimum,
   // Activations of x. Their formulas are those of Keras 3 (keras/src/activations).
   kRelu,       // max(x, 0)
   kLeakyRelu,  // x if x > 0, else alpha x
@@ -29,9 +31,18 @@ enum class StageFunction : uint8_t {
   kSilu,             // x sigmoid(x)
   kElu,              // x if x > 0, else alpha (exp(x) - 1)
   kSoftplus,         // log(1 + exp(x))
-  // Their derivatives: y = x f'(.), where x is the gradient to f's output. Of the first five the
-  // operand is f's *output* (so that f may run in place or in an epilogue), of the others f's
-  // *input*.
+  kClip,             // min(max(x, alpha), beta); flat at its edges
+  kCappedRelu,       // min(x, beta) if x > gamma, else alpha (x - gamma)
+  kHardShrink,       // x if |x| > alpha, else 0
+  kSoftShrink,       // x - alpha if x > alpha, x + alpha if x < -alpha, else 0
+  kExponential,
+  kSoftsign,    // x / (1 + |x|)
+  kSquareplus,  // (x + sqrt(x^2 + alpha)) / 2
+  kSparsePlus,  // 0 up to -1, x from 1 on, (x + 1)^2 / 4 between
+  kMish,        // x tanh(log(1 + exp(x)))
+  // Their derivatives: y = x f'(.), where x is the gradient to f's output. Of most the operand is
+  // f's *output* (so that f may run in place or in an epilogue), of the others f's *input*:
+  // StageTraits says which.
   kReluBackward,
   kLeakyReluBackward,
   kSigmoidBackward,
@@ -41,11 +52,26 @@ enum class StageFunction : uint8_t {
   kGeluApproximateBackward,
   kSiluBackward,
   kSoftplusBackward,
-  // y = x * alpha.
+  kClipBackward,
+  kCappedReluBackward,
+  kHardShrinkBackward,
+  kSoftShrinkBackward,
+  kExponentialBackward,
+  kSoftsignBackward,
+  kSquareplusBackward,
+  kSparsePlusBackward,
+  kMishBackward,
+  // y = x where o > 0, x / 2 where o = 0, else 0: the gradient of a maximum, of whose two tensors o
+  // is the difference. Equals share it, as in JAX.
+  kWherePositive,
+  // y = x * alpha; y = x + alpha.
   kScale,
+  kShift,
   // y = x / (1 - rate) where uniform(stream, step, element) >= rate, else 0; alpha is the rate and
-  // the element's number its place in the plain (NHWC, row-major) order. Its own derivative: the
-  // same stage applied to the gradient, so no mask is kept.
+  // the element's number its place in the plain (NHWC, row-major) order. Where `shared` > 1, so
+  // many rows of channels, the pixels of an image, share the numbers of one row (Keras's
+  // SpatialDropout). Its own derivative: the same stage applied to the gradient, so no mask is
+  // kept.
   kDropout,
 };
 
@@ -56,6 +82,9 @@ struct Stage {
   double alpha = 0;
   // Of dropout: tells the layers of a model apart (see base/philox.h).
   uint64_t stream = 0;
+  double beta = 0;
+  double gamma = 0;
+  int64_t shared = 1;
 
   friend bool operator==(const Stage&, const Stage&) = default;
 };
@@ -81,11 +110,6 @@ bool has_full_operand(const Stage& stage);
 // Whether f(x, o) never falls as x grows, for any one o: the largest of several x is then the one
 // with the largest f(x, o).
 bool keeps_order(const Stage& stage);
-
-// The activation called `name` in Keras ("relu", "leaky_relu", "sigmoid", "tanh", "gelu", "silu",
-// "swish", "elu", "softplus"), with Keras's default for alpha; none for another name. "linear" has
-// no stage and softmax is no elementwise function: both are the caller's.
-std::optional<Stage> activation_stage(std::string_view name);
 
 // "bias_add(%4) relu dropout(0.25)"; operands print as their position in the op's inputs.
 std::string to_string(std::span<const Stage> stages);

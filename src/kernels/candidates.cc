@@ -3,18 +3,24 @@
 #include <utility>
 
 #include "graph/ops/batch_norm.h"
+#include "graph/ops/broadcast.h"
 #include "graph/ops/concatenate.h"
 #include "graph/ops/conv2d.h"
 #include "graph/ops/conv2d_max_pool2d_backward.h"
 #include "graph/ops/elementwise.h"
+#include "graph/ops/encoding.h"
+#include "graph/ops/l2_normalize.h"
 #include "graph/ops/loss.h"
 #include "graph/ops/matmul.h"
 #include "graph/ops/matmul_update.h"
 #include "graph/ops/optimizer_update.h"
+#include "graph/ops/pad.h"
 #include "graph/ops/pool2d.h"
 #include "graph/ops/reshape.h"
 #include "graph/ops/softmax.h"
 #include "graph/ops/sum_rows.h"
+#include "graph/ops/transpose.h"
+#include "graph/ops/upsample2d.h"
 #include "kernels/onednn/onednn.h"
 #include "kernels/reference/reference.h"
 #include "kernels/simd/simd.h"
@@ -30,14 +36,14 @@ using Table = std::vector<std::pair<const graph::OpKind*, List>>;
 const Table& table() {
   static const Table table = {
       {&graph::conv2d_kind(),
-       {&simd::conv2d_few_channels(), &simd::conv2d_winograd(), &onednn::conv2d_winograd(),
+       {&simd::conv2d_depthwise(), &simd::conv2d_few_channels(), &simd::conv2d_winograd(), &onednn::conv2d_winograd(),
         &onednn::conv2d_direct(), &reference::conv2d()}},
       {&graph::conv2d_backward_data_kind(),
-       {&simd::conv2d_backward_data_few_channels(), &simd::conv2d_backward_data_winograd(),
+       {&simd::conv2d_backward_data_depthwise(), &simd::conv2d_backward_data_few_channels(), &simd::conv2d_backward_data_winograd(),
         &onednn::conv2d_backward_data_winograd(), &onednn::conv2d_backward_data_direct(),
         &reference::conv2d_backward_data()}},
       {&graph::conv2d_backward_weights_kind(),
-       {&simd::conv2d_backward_weights_few_channels(), &simd::conv2d_backward_weights_winograd(),
+       {&simd::conv2d_backward_weights_depthwise(), &simd::conv2d_backward_weights_few_channels(), &simd::conv2d_backward_weights_winograd(),
         &onednn::conv2d_backward_weights_winograd(), &onednn::conv2d_backward_weights_direct(),
         &reference::conv2d_backward_weights()}},
       {&graph::conv2d_max_pool2d_kind(),
@@ -75,6 +81,15 @@ const Table& table() {
       {&graph::softmax_kind(), {&simd::softmax(), &reference::softmax()}},
       {&graph::softmax_backward_kind(),
        {&simd::softmax_backward(), &reference::softmax_backward()}},
+      {&graph::log_softmax_kind(), {&simd::log_softmax(), &reference::log_softmax()}},
+      {&graph::log_softmax_backward_kind(),
+       {&simd::log_softmax_backward(), &reference::log_softmax_backward()}},
+      {&graph::l2_normalize_kind(), {&simd::l2_normalize(), &reference::l2_normalize()}},
+      {&graph::l2_normalize_backward_kind(),
+       {&simd::l2_normalize_backward(), &reference::l2_normalize_backward()}},
+      {&graph::category_encoding_kind(), {&reference::category_encoding()}},
+      {&graph::bucketize_kind(), {&reference::bucketize()}},
+      {&graph::constant_kind(), {&reference::constant()}},
       {&graph::loss_kind(), {&simd::loss(), &reference::loss()}},
       {&graph::loss_backward_kind(), {&simd::loss_backward(), &reference::loss_backward()}},
       {&graph::softmax_cross_entropy_kind(),
@@ -85,6 +100,14 @@ const Table& table() {
       {&graph::concatenate_kind(), {&simd::concatenate(), &reference::concatenate()}},
       {&graph::slice_kind(), {&simd::slice(), &reference::slice()}},
       {&graph::reorder_kind(), {&simd::reorder(), &reference::reorder()}},
+      {&graph::transpose_kind(), {&simd::transpose(), &reference::transpose()}},
+      {&graph::pad_kind(), {&simd::pad(), &reference::pad()}},
+      {&graph::crop_kind(), {&simd::crop(), &reference::crop()}},
+      {&graph::broadcast_kind(), {&simd::broadcast(), &reference::broadcast()}},
+      {&graph::reduce_sum_kind(), {&simd::reduce_sum(), &reference::reduce_sum()}},
+      {&graph::upsample2d_kind(), {&simd::upsample2d(), &reference::upsample2d()}},
+      {&graph::upsample2d_backward_kind(),
+       {&simd::upsample2d_backward(), &reference::upsample2d_backward()}},
 
       {&graph::matmul_update_kind(), {&simd::matmul_update(), &reference::matmul_update()}},
       {&graph::optimizer_update_kind(),

@@ -1,7 +1,10 @@
 #include "model/config_reader.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -29,6 +32,8 @@ const Json& ConfigReader::get(std::string_view name) {
   const auto found = json_.find(name);
   return found == json_.end() ? null : *found;
 }
+
+bool ConfigReader::has(std::string_view name) const { return json_.contains(name); }
 
 int64_t ConfigReader::to_integer(std::string_view name, const Json& value) const {
   // What exceeds 32 bits is no extent of a tensor that could be computed with. As a double, since
@@ -58,8 +63,12 @@ int64_t ConfigReader::integer(std::string_view name, int64_t missing) {
 }
 
 double ConfigReader::real(std::string_view name, double missing) {
+  return optional_real(name).value_or(missing);
+}
+
+std::optional<double> ConfigReader::optional_real(std::string_view name) {
   const Json& value = get(name);
-  if (value.is_null()) return missing;
+  if (value.is_null()) return std::nullopt;
   if (!value.is_number() || !std::isfinite(value.get<double>()))
     fail(name, fmt::format("is {}; it must be a number", excerpt(value)));
   return value.get<double>();
@@ -91,34 +100,46 @@ std::vector<int64_t> ConfigReader::integers(std::string_view name, std::vector<i
   return numbers;
 }
 
-std::array<int64_t, 2> ConfigReader::pair(std::string_view name,
-                                          std::optional<std::array<int64_t, 2>> missing) {
+std::optional<std::vector<int64_t>> ConfigReader::integers(std::string_view name, size_t count,
+                                                           int64_t least) {
   const Json& value = get(name);
-  std::array<int64_t, 2> numbers{};
-  if (value.is_null()) {
-    if (!missing) fail(name, "is missing");
-    return *missing;
-  }
+  if (value.is_null()) return std::nullopt;
+  std::vector<int64_t> numbers;
   if (value.is_number()) {
-    numbers.fill(to_integer(name, value));
-  } else if (value.is_array() && value.size() == 2) {
-    numbers = {to_integer(name, value[0]), to_integer(name, value[1])};
+    numbers.assign(count, to_integer(name, value));
+  } else if (value.is_array() && value.size() == count) {
+    for (const Json& number : value) numbers.push_back(to_integer(name, number));
   } else {
-    fail(name, fmt::format("is {}; it must be an integer or two", excerpt(value)));
+    fail(name, fmt::format("is {}; it must be an integer or a list of {}", excerpt(value), count));
   }
-  if (numbers[0] < 1 || numbers[1] < 1)
-    fail(name, fmt::format("is {}; it must be positive", excerpt(value)));
+  for (const int64_t number : numbers)
+    if (number < least)
+      fail(name, fmt::format("is {}; it must {}", excerpt(value),
+                             least == 0 ? "not be negative" : "be positive"));
   return numbers;
 }
 
-bool ConfigReader::padding_same(std::string_view name) {
-  const std::string padding = text(name, "valid");
-  if (padding != "valid" && padding != "same")
-    fail(name, fmt::format("is '{}'; it must be 'valid' or 'same'", padding));
-  return padding == "same";
+std::string ConfigReader::one_of(std::string_view name, std::string_view missing,
+                                 std::initializer_list<std::string_view> supported) {
+  std::string value = text(name, missing);
+  if (std::find(supported.begin(), supported.end(), value) == supported.end())
+    throw UnsupportedError(fmt::format("{}: argument '{}' is '{}'; Pronghorn supports {}", layer_,
+                                       name, value, fmt::join(supported, ", ")));
+  return value;
 }
 
-std::string ConfigReader::activation(std::string_view name, std::string_view missing) {
+EdgePadding ConfigReader::edge_padding(std::string_view name, bool allow_causal) {
+  std::string padding = text(name, "valid");
+  for (char& c : padding) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  for (const EdgePadding edges : {EdgePadding::kValid, EdgePadding::kSame, EdgePadding::kCausal})
+    if (padding == to_string(edges) && (edges != EdgePadding::kCausal || allow_causal))
+      return edges;
+  fail(name, fmt::format("is '{}'; it must be {}", padding,
+                         allow_causal ? "'valid', 'same' or 'causal'" : "'valid' or 'same'"));
+}
+
+std::string ConfigReader::activation(std::string_view name, std::string_view missing,
+                                     bool any_shape) {
   const Json& value = get(name);
   if (value.is_null()) return std::string(missing);
   const Json* text = &value;
@@ -131,7 +152,12 @@ std::string ConfigReader::activation(std::string_view name, std::string_view mis
         fmt::format("{}: argument '{}' is {}; Pronghorn knows activations by name: {}", layer_,
                     name, excerpt(value), activation_names()));
   try {
-    return canonical_activation(text->get<std::string>());
+    std::string activation = canonical_activation(text->get<std::string>());
+    if (!any_shape && !keeps_shape(activation))
+      throw UnsupportedError(fmt::format(
+          "{}: argument '{}' is {}; Pronghorn supports it as an Activation layer of its own",
+          layer_, name, activation));
+    return activation;
   } catch (const ArgumentError& error) {
     throw ArgumentError(fmt::format("{}: {}", layer_, error.what()));
   }

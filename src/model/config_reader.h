@@ -1,7 +1,7 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
+#include <initializer_list>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <set>
@@ -11,6 +11,7 @@
 
 #include "model/constraint.h"
 #include "model/initializer.h"
+#include "model/layers/window.h"
 #include "model/regularizer.h"
 #include "model/weight.h"
 #include "pronghorn/shape.h"
@@ -29,17 +30,19 @@ class ConfigReader {
   int64_t positive(std::string_view name);
   std::optional<int64_t> optional_integer(std::string_view name);
   int64_t integer(std::string_view name, int64_t missing);
+  std::optional<double> optional_real(std::string_view name);
   double real(std::string_view name, double missing);
   bool boolean(std::string_view name, bool missing);
   std::string text(std::string_view name, std::string_view missing);
   // 2, or [0, 1]; `one` tells which of the two it was.
   std::vector<int64_t> integers(std::string_view name, std::vector<int64_t> missing, bool& one);
-  // One of Keras's spellings of a pair: 2, or [2, 2]; both positive.
-  std::array<int64_t, 2> pair(std::string_view name, std::optional<std::array<int64_t, 2>> missing);
-  // "valid" (false) or "same" (true).
-  bool padding_same(std::string_view name);
-  // The canonical name of a known activation.
-  std::string activation(std::string_view name, std::string_view missing);
+  // So many integers, each at least `least`; one may stand for all. None where it is missing.
+  std::optional<std::vector<int64_t>> integers(std::string_view name, size_t count,
+                                               int64_t least);
+  // "valid", "same", and "causal" where it is allowed; in any case of letters, as in Keras.
+  EdgePadding edge_padding(std::string_view name, bool allow_causal = false);
+  // The canonical name of a known activation; only a layer that is nothing else may have `any_shape`.
+  std::string activation(std::string_view name, std::string_view missing, bool any_shape = false);
   Initializer initializer(std::string_view name, std::string_view missing);
   std::optional<Regularizer> regularizer(std::string_view name);
   std::optional<Constraint> constraint(std::string_view name);
@@ -51,6 +54,17 @@ class ConfigReader {
 
   // [null, 28, 28, 1]: the shape behind the batch, which must be null.
   Shape batch_shape(std::string_view name);
+
+  // A text that Pronghorn supports; any other is refused with the list of these.
+  std::string one_of(std::string_view name, std::string_view missing,
+                     std::initializer_list<std::string_view> supported);
+
+  // The value as it stands, null where it is missing, for arguments with several spellings; and an
+  // integer in it.
+  const nlohmann::ordered_json& json(std::string_view name) { return get(name); }
+  // Whether it is there, be it as a null.
+  bool has(std::string_view name) const;
+  int64_t to_integer(std::string_view name, const nlohmann::ordered_json& value) const;
 
   // An argument that makes no difference here.
   void ignore(std::string_view name) { used_.emplace(name); }
@@ -67,7 +81,6 @@ class ConfigReader {
  private:
   // The value, or null where it is missing.
   const nlohmann::ordered_json& get(std::string_view name);
-  int64_t to_integer(std::string_view name, const nlohmann::ordered_json& value) const;
   // from_json of the value; its errors say whose argument it was.
   template <class FromJson>
   auto read(std::string_view name, const nlohmann::ordered_json& value, FromJson from_json) const;

@@ -45,6 +45,11 @@ const Shape& Layer::only_input(std::span<const Shape> inputs, int rank,
   return inputs[0];
 }
 
+void Layer::adapt(const Shape&, std::span<const float>) {
+  throw ArgumentError(fmt::format("{}: a {} keeps nothing of its data, there is nothing to adapt",
+                                  label(), class_name()));
+}
+
 Shape Layer::call(std::span<const Shape> inputs) {
   const Shape output = output_shape(inputs);
   if (too_large(output))
@@ -52,10 +57,9 @@ Shape Layer::call(std::span<const Shape> inputs) {
   if (!built()) {
     build(inputs);
     built_for_.assign(inputs.begin(), inputs.end());
-  } else if (!weights_.empty() && inputs[0].back() != built_for_[0].back()) {
-    // All layers with weights take as many channels as they were built for, anything else may vary.
+  } else if (!weights_.empty() && channels(inputs[0]) != channels(built_for_[0])) {
     fail(fmt::format("its weights are for inputs with {} channels, its input is {}",
-                     built_for_[0].back(), inputs[0].to_string_any_batch()));
+                     channels(built_for_[0]), inputs[0].to_string_any_batch()));
   }
   return output;
 }

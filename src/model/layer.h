@@ -43,6 +43,10 @@ class Layer {
   virtual graph::ValueId lower(Lowering& lowering,
                                std::span<const graph::ValueId> inputs) const = 0;
 
+  // Takes from samples of `shape`, the batch included, what the layer keeps of its data; throws
+  // ArgumentError where it keeps nothing.
+  virtual void adapt(const Shape& shape, std::span<const float> data);
+
   // The output's shape; the first call builds the layer. Throws ShapeError where the layer can't
   // take such inputs, or was built for others.
   Shape call(std::span<const Shape> inputs);
@@ -66,6 +70,10 @@ class Layer {
   const std::vector<Weight>& weights() const { return weights_; }
 
  protected:
+  // Of an input, those that weights are made for: all layers that have any take as many as they
+  // were built for, anything else may vary.
+  virtual int64_t channels(const Shape& input) const { return input.back(); }
+
   // Adds the weights for such inputs; called once.
   virtual void build(std::span<const Shape>) {}
   void add_weight(std::string name, Shape shape, const WeightArguments& arguments,

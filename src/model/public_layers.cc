@@ -25,6 +25,10 @@ KerasTensor Layer::operator()(const std::vector<KerasTensor>& inputs) const {
   return KerasTensor(model::call(layer_, std::move(nodes)));
 }
 
+void Layer::adapt(const Shape& shape, std::span<const float> data) const {
+  layer_->adapt(shape, data);
+}
+
 KerasTensor Input(const Shape& shape, const std::string& name) {
   return KerasTensor(model::make_input(shape, name));
 }
@@ -54,10 +58,88 @@ Json to_json(const Constraint& constraint) {
   return {{"class_name", constraint.name}, {"config", config}};
 }
 
-Layer make_pooling(const char* class_name, const std::array<int64_t, 2>& pool_size,
-                   const Pooling2DOptions& options) {
-  Json config = {{"pool_size", pool_size}, {"padding", options.padding}};
-  if (options.strides != std::array<int64_t, 2>{0, 0}) config["strides"] = options.strides;
+// The arguments that all convolutions have.
+template <class Options>
+Json convolution_config(const Options& options) {
+  return {{"strides", options.strides},
+          {"padding", options.padding},
+          {"data_format", options.data_format},
+          {"dilation_rate", options.dilation_rate},
+          {"activation", options.activation},
+          {"use_bias", options.use_bias},
+          {"bias_initializer", options.bias_initializer}};
+}
+
+template <class Size, class Options>
+Layer make_convolution(const char* class_name, int64_t filters, const Size& kernel_size,
+                       const Options& options) {
+  Json config = convolution_config(options);
+  config["filters"] = filters;
+  config["kernel_size"] = kernel_size;
+  config["kernel_initializer"] = options.kernel_initializer;
+  if constexpr (requires { options.kernel_regularizer; }) {
+    config["kernel_regularizer"] = to_json(options.kernel_regularizer);
+    config["bias_regularizer"] = to_json(options.bias_regularizer);
+    config["activity_regularizer"] = to_json(options.activity_regularizer);
+    config["kernel_constraint"] = to_json(options.kernel_constraint);
+    config["bias_constraint"] = to_json(options.bias_constraint);
+  }
+  if constexpr (requires { options.groups; }) config["groups"] = options.groups;
+  if constexpr (requires { options.output_padding; })
+    if (options.output_padding) config["output_padding"] = *options.output_padding;
+  return make(class_name, std::move(config), options.name);
+}
+
+template <class Size, class Options>
+Json depthwise_config(const Size& kernel_size, const Options& options) {
+  Json config = convolution_config(options);
+  config["kernel_size"] = kernel_size;
+  config["depth_multiplier"] = options.depth_multiplier;
+  config["depthwise_initializer"] = options.depthwise_initializer;
+  return config;
+}
+
+template <class Size, class Options>
+Layer make_separable(const char* class_name, int64_t filters, const Size& kernel_size,
+                     const Options& options) {
+  Json config = depthwise_config(kernel_size, options);
+  config["filters"] = filters;
+  config["pointwise_initializer"] = options.pointwise_initializer;
+  return make(class_name, std::move(config), options.name);
+}
+
+template <class Size, class Options>
+Layer make_pooling(const char* class_name, const Size& pool_size, const Options& options) {
+  Json config = {{"pool_size", pool_size},
+                 {"padding", options.padding},
+                 {"data_format", options.data_format}};
+  if (options.strides != Size{}) config["strides"] = options.strides;
+  return make(class_name, std::move(config), options.name);
+}
+
+Layer make_global_pooling(const char* class_name, const GlobalPoolingOptions& options) {
+  return make(class_name, {{"keepdims", options.keepdims}, {"data_format", options.data_format}},
+              options.name);
+}
+
+// A layer of one argument, or of none.
+template <class Value>
+Layer make_of(const char* class_name, const char* argument, const Value& value,
+              const NameOption& options) {
+  Json config = Json::object();
+  config[argument] = value;
+  return make(class_name, std::move(config), options.name);
+}
+Layer make_plain(const char* class_name, const NameOption& options) {
+  return make(class_name, Json::object(), options.name);
+}
+
+template <class Edges>
+Layer make_edges(const char* class_name, const char* argument, const Edges& edges,
+                 const DataFormatOptions& options) {
+  Json config = Json::object();
+  config[argument] = edges;
+  config["data_format"] = options.data_format;
   return make(class_name, std::move(config), options.name);
 }
 
@@ -79,39 +161,90 @@ Layer Dense(int64_t units, DenseOptions options) {
 }
 
 Layer Conv2D(int64_t filters, std::array<int64_t, 2> kernel_size, Conv2DOptions options) {
-  return make("Conv2D",
-              {{"filters", filters},
-               {"kernel_size", kernel_size},
-               {"strides", options.strides},
-               {"padding", options.padding},
-               {"dilation_rate", options.dilation_rate},
-               {"activation", options.activation},
-               {"use_bias", options.use_bias},
-               {"kernel_initializer", options.kernel_initializer},
-               {"bias_initializer", options.bias_initializer},
-               {"kernel_regularizer", to_json(options.kernel_regularizer)},
-               {"bias_regularizer", to_json(options.bias_regularizer)},
-               {"activity_regularizer", to_json(options.activity_regularizer)},
-               {"kernel_constraint", to_json(options.kernel_constraint)},
-               {"bias_constraint", to_json(options.bias_constraint)}},
-              options.name);
+  return make_convolution("Conv2D", filters, kernel_size, options);
+}
+Layer Conv1D(int64_t filters, int64_t kernel_size, Conv1DOptions options) {
+  return make_convolution("Conv1D", filters, kernel_size, options);
+}
+Layer Conv2DTranspose(int64_t filters, std::array<int64_t, 2> kernel_size,
+                      Conv2DTransposeOptions options) {
+  return make_convolution("Conv2DTranspose", filters, kernel_size, options);
+}
+Layer Conv1DTranspose(int64_t filters, int64_t kernel_size, Conv1DTransposeOptions options) {
+  return make_convolution("Conv1DTranspose", filters, kernel_size, options);
 }
 
+Layer DepthwiseConv2D(std::array<int64_t, 2> kernel_size, DepthwiseConv2DOptions options) {
+  return make("DepthwiseConv2D", depthwise_config(kernel_size, options), options.name);
+}
+Layer DepthwiseConv1D(int64_t kernel_size, DepthwiseConv1DOptions options) {
+  return make("DepthwiseConv1D", depthwise_config(kernel_size, options), options.name);
+}
+Layer SeparableConv2D(int64_t filters, std::array<int64_t, 2> kernel_size,
+                      SeparableConv2DOptions options) {
+  return make_separable("SeparableConv2D", filters, kernel_size, options);
+}
+Layer SeparableConv1D(int64_t filters, int64_t kernel_size, SeparableConv1DOptions options) {
+  return make_separable("SeparableConv1D", filters, kernel_size, options);
+}
+
+Layer MaxPooling1D(int64_t pool_size, Pooling1DOptions options) {
+  return make_pooling("MaxPooling1D", pool_size, options);
+}
+Layer AveragePooling1D(int64_t pool_size, Pooling1DOptions options) {
+  return make_pooling("AveragePooling1D", pool_size, options);
+}
 Layer MaxPooling2D(std::array<int64_t, 2> pool_size, Pooling2DOptions options) {
   return make_pooling("MaxPooling2D", pool_size, options);
 }
-
 Layer AveragePooling2D(std::array<int64_t, 2> pool_size, Pooling2DOptions options) {
   return make_pooling("AveragePooling2D", pool_size, options);
 }
-
+Layer GlobalMaxPooling1D(GlobalPoolingOptions options) {
+  return make_global_pooling("GlobalMaxPooling1D", options);
+}
+Layer GlobalMaxPooling2D(GlobalPoolingOptions options) {
+  return make_global_pooling("GlobalMaxPooling2D", options);
+}
+Layer GlobalAveragePooling1D(GlobalPoolingOptions options) {
+  return make_global_pooling("GlobalAveragePooling1D", options);
+}
 Layer GlobalAveragePooling2D(GlobalPoolingOptions options) {
-  Json config = Json::object();
-  config["keepdims"] = options.keepdims;
-  return make("GlobalAveragePooling2D", std::move(config), options.name);
+  return make_global_pooling("GlobalAveragePooling2D", options);
 }
 
-Layer Flatten(NameOption options) { return make("Flatten", Json::object(), options.name); }
+Layer ZeroPadding2D(Edges2D padding, DataFormatOptions options) {
+  return make_edges("ZeroPadding2D", "padding", padding, options);
+}
+Layer ZeroPadding1D(std::array<int64_t, 2> padding, DataFormatOptions options) {
+  return make_edges("ZeroPadding1D", "padding", padding, options);
+}
+Layer Cropping2D(Edges2D cropping, DataFormatOptions options) {
+  return make_edges("Cropping2D", "cropping", cropping, options);
+}
+Layer Cropping1D(std::array<int64_t, 2> cropping, DataFormatOptions options) {
+  return make_edges("Cropping1D", "cropping", cropping, options);
+}
+
+Layer UpSampling2D(std::array<int64_t, 2> size, UpSampling2DOptions options) {
+  return make("UpSampling2D",
+              {{"size", size},
+               {"data_format", options.data_format},
+               {"interpolation", options.interpolation}},
+              options.name);
+}
+Layer UpSampling1D(int64_t size, NameOption options) {
+  return make_of("UpSampling1D", "size", size, options);
+}
+
+Layer Flatten(NameOption options) { return make_plain("Flatten", options); }
+Layer Permute(const std::vector<int64_t>& dims, NameOption options) {
+  return make_of("Permute", "dims", dims, options);
+}
+Layer RepeatVector(int64_t n, NameOption options) {
+  return make_of("RepeatVector", "n", n, options);
+}
+Layer Identity(NameOption options) { return make_plain("Identity", options); }
 
 Layer Reshape(const Shape& target_shape, NameOption options) {
   const auto extents = target_shape.extents();
@@ -121,18 +254,48 @@ Layer Reshape(const Shape& target_shape, NameOption options) {
 }
 
 Layer Dropout(double rate, NameOption options) {
-  Json config = Json::object();
-  config["rate"] = rate;
-  return make("Dropout", std::move(config), options.name);
+  return make_of("Dropout", "rate", rate, options);
+}
+Layer SpatialDropout1D(double rate, NameOption options) {
+  return make_of("SpatialDropout1D", "rate", rate, options);
+}
+Layer SpatialDropout2D(double rate, NameOption options) {
+  return make_of("SpatialDropout2D", "rate", rate, options);
 }
 
 Layer Activation(const std::string& activation, NameOption options) {
-  Json config = Json::object();
-  config["activation"] = activation;
-  return make("Activation", std::move(config), options.name);
+  return make_of("Activation", "activation", activation, options);
+}
+Layer ReLU(ReLUOptions options) {
+  return make("ReLU",
+              {{"max_value", options.max_value ? Json(*options.max_value) : Json()},
+               {"negative_slope", options.negative_slope},
+               {"threshold", options.threshold}},
+              options.name);
+}
+Layer LeakyReLU(double negative_slope, NameOption options) {
+  return make_of("LeakyReLU", "negative_slope", negative_slope, options);
+}
+Layer ELU(double alpha, NameOption options) { return make_of("ELU", "alpha", alpha, options); }
+Layer PReLU(PReLUOptions options) {
+  return make(
+      "PReLU",
+      {{"alpha_initializer", options.alpha_initializer}, {"shared_axes", options.shared_axes}},
+      options.name);
+}
+Layer Softmax(AxisOptions options) {
+  return make_of("Softmax", "axis", options.axis, {options.name});
+}
+Layer UnitNormalization(AxisOptions options) {
+  return make_of("UnitNormalization", "axis", options.axis, {options.name});
 }
 
-Layer Add(NameOption options) { return make("Add", Json::object(), options.name); }
+Layer Add(NameOption options) { return make_plain("Add", options); }
+Layer Subtract(NameOption options) { return make_plain("Subtract", options); }
+Layer Multiply(NameOption options) { return make_plain("Multiply", options); }
+Layer Average(NameOption options) { return make_plain("Average", options); }
+Layer Maximum(NameOption options) { return make_plain("Maximum", options); }
+Layer Minimum(NameOption options) { return make_plain("Minimum", options); }
 
 Layer ActivityRegularization(Regularizer regularizer, NameOption options) {
   return make("ActivityRegularization", {{"l1", regularizer.l1}, {"l2", regularizer.l2}},
@@ -156,6 +319,26 @@ Layer BatchNormalization(BatchNormalizationOptions options) {
                {"beta_constraint", to_json(options.beta_constraint)},
                {"gamma_constraint", to_json(options.gamma_constraint)}},
               options.name);
+}
+
+Layer Rescaling(double scale, double offset, NameOption options) {
+  return make("Rescaling", {{"scale", scale}, {"offset", offset}}, options.name);
+}
+Layer Normalization(NormalizationOptions options) {
+  Json config = Json::object();
+  config["axis"] = options.axis;
+  if (!options.mean.empty()) config["mean"] = options.mean;
+  if (!options.variance.empty()) config["variance"] = options.variance;
+  return make("Normalization", std::move(config), options.name);
+}
+Layer CategoryEncoding(int64_t num_tokens, const std::string& output_mode, NameOption options) {
+  return make("CategoryEncoding", {{"num_tokens", num_tokens}, {"output_mode", output_mode}},
+              options.name);
+}
+Layer Discretization(const std::vector<double>& bin_boundaries, const std::string& output_mode,
+                     NameOption options) {
+  return make("Discretization",
+              {{"bin_boundaries", bin_boundaries}, {"output_mode", output_mode}}, options.name);
 }
 
 }  // namespace layers

@@ -2,16 +2,20 @@
 
 #include "graph/graph_fixture.h"
 #include "graph/ops/batch_norm.h"
+#include "graph/ops/broadcast.h"
 #include "graph/ops/concatenate.h"
 #include "graph/ops/conv2d.h"
 #include "graph/ops/elementwise.h"
 #include "graph/ops/loss.h"
 #include "graph/ops/matmul.h"
 #include "graph/ops/optimizer_update.h"
+#include "graph/ops/pad.h"
 #include "graph/ops/pool2d.h"
 #include "graph/ops/reshape.h"
 #include "graph/ops/softmax.h"
 #include "graph/ops/sum_rows.h"
+#include "graph/ops/transpose.h"
+#include "graph/ops/upsample2d.h"
 
 namespace pronghorn::graph {
 namespace {
@@ -142,6 +146,49 @@ TEST_F(ShapesTest, Reshape) {
               reshape(builder, input({2, 3, 4}), {2, 11});
             }),
             "(2, 3, 4) has 24 elements and can't be reshaped to (2, 11)");
+}
+
+TEST_F(ShapesTest, Transpose) {
+  const ValueId src = input({2, 3, 4, 5});
+  EXPECT_EQ(shape(transpose(builder, src, {0, 3, 1, 2})), (Shape{2, 5, 3, 4}));
+  EXPECT_EQ(transpose(builder, src, {0, 1, 2, 3}), src);
+  for (const std::vector<int64_t>& wrong : {std::vector<int64_t>{0, 1, 2}, {0, 1, 2, 2}})
+    EXPECT_TRUE(shape_error([&] { transpose(builder, src, wrong); })
+                    .ends_with("is no order of the axes of (2, 3, 4, 5)"));
+}
+
+TEST_F(ShapesTest, TransposeGeometryIsAsSmallAsItCanBe) {
+  const auto extents = [](const Shape& src, const std::vector<int64_t>& permutation) {
+    return transpose_geometry(src, permutation).extents;
+  };
+  EXPECT_EQ(extents({2, 3, 4, 5}, {0, 3, 1, 2}), (std::vector<int64_t>{2, 5, 12}));
+  EXPECT_EQ(extents({2, 3, 4, 5}, {0, 1, 2, 3}), (std::vector<int64_t>{120}));
+  EXPECT_EQ(extents({2, 1, 4, 1}, {1, 2, 3, 0}), (std::vector<int64_t>{4, 2}));
+  EXPECT_EQ(extents({1, 1}, {1, 0}), std::vector<int64_t>{});
+}
+
+TEST_F(ShapesTest, PadAndCrop) {
+  const ValueId src = input({2, 3, 4, 5});
+  EXPECT_EQ(shape(pad(builder, src, {0, 1, 0, 0}, {0, 2, 3, 0})), (Shape{2, 6, 7, 5}));
+  EXPECT_EQ(shape(crop(builder, src, {0, 1, 0, 0}, {0, 1, 3, 0})), (Shape{2, 1, 1, 5}));
+  EXPECT_EQ(shape_error([&] {
+              crop(builder, src, {0, 2, 0, 0}, {0, 1, 0, 0});
+            }),
+            "cropping (0, 2, 0, 0) and (0, 1, 0, 0) elements of (2, 3, 4, 5) leaves nothing");
+}
+
+TEST_F(ShapesTest, BroadcastAndReduceSum) {
+  const ValueId src = input({2, 1, 4, 1});
+  EXPECT_EQ(shape(broadcast(builder, src, {2, 3, 4, 5})), (Shape{2, 3, 4, 5}));
+  EXPECT_EQ(graph.ops.size(), 2u);  // an op for each group of neighbouring axes
+  EXPECT_EQ(shape(reduce_sum(builder, input({2, 3, 4, 5}), {1, 1, 1, 5})), (Shape{1, 1, 1, 5}));
+  EXPECT_EQ(shape_error([&] { broadcast(builder, src, {2, 3, 5, 5}); }),
+            "(2, 1, 4, 1) can't be broadcast to (2, 3, 5, 5)");
+}
+
+TEST_F(ShapesTest, Upsample2D) {
+  EXPECT_EQ(shape(upsample2d(builder, input({2, 3, 4, 5}), 2, 3, Interpolation::kNearest)),
+            (Shape{2, 6, 12, 5}));
 }
 
 TEST_F(ShapesTest, ConcatenateAndSlice) {

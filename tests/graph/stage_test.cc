@@ -11,17 +11,8 @@ TEST(Stage, PrintsItsOperandOrItsAlpha) {
   const std::vector<Stage> stages = {
       {StageFunction::kBiasAdd, 2}, {StageFunction::kRelu}, {StageFunction::kDropout, -1, 0.25, 7}};
   EXPECT_EQ(to_string(stages), "bias_add(#2) relu dropout(0.25)");
+  EXPECT_EQ(to_string(std::vector{Stage{StageFunction::kClip, -1, 0, 0, 6}}), "clip(0, 6)");
   EXPECT_EQ(to_string({}), "");
-}
-
-TEST(Stage, ActivationsHaveKerassNamesAndDefaults) {
-  EXPECT_EQ(activation_stage("relu"), Stage{StageFunction::kRelu});
-  EXPECT_EQ(activation_stage("leaky_relu"), (Stage{StageFunction::kLeakyRelu, -1, 0.2}));
-  EXPECT_EQ(activation_stage("elu"), (Stage{StageFunction::kElu, -1, 1.0}));
-  EXPECT_EQ(activation_stage("swish"), activation_stage("silu"));
-  EXPECT_EQ(activation_stage("gelu"), Stage{StageFunction::kGelu});
-  EXPECT_EQ(activation_stage("softmax"), std::nullopt);
-  EXPECT_EQ(activation_stage("Relu"), std::nullopt);
 }
 
 TEST(Stage, TraitsStandInTheOrderOfTheFunctions) {

@@ -7,18 +7,24 @@
 
 #include "base/philox.h"
 #include "graph/ops/batch_norm.h"
+#include "graph/ops/broadcast.h"
 #include "graph/ops/concatenate.h"
 #include "graph/ops/conv2d.h"
 #include "graph/ops/conv2d_max_pool2d_backward.h"
 #include "graph/ops/elementwise.h"
+#include "graph/ops/encoding.h"
+#include "graph/ops/l2_normalize.h"
 #include "graph/ops/loss.h"
 #include "graph/ops/matmul.h"
 #include "graph/ops/matmul_update.h"
 #include "graph/ops/optimizer_update.h"
+#include "graph/ops/pad.h"
 #include "graph/ops/pool2d.h"
 #include "graph/ops/reshape.h"
 #include "graph/ops/softmax.h"
 #include "graph/ops/sum_rows.h"
+#include "graph/ops/transpose.h"
+#include "graph/ops/upsample2d.h"
 
 namespace pronghorn::test {
 namespace {
@@ -53,7 +59,9 @@ void make_conv2d(const Case& described, GraphMaker& maker) {
                                    padding_of(described, src_shape, kernel, strides, dilation)};
   const ValueId src = maker.uniform(src_shape, -1, 1);
   const ValueId weights = maker.uniform(
-      {kernel.first, kernel.second, src_shape[3], described.integer("filters")}, -1, 1);
+      {kernel.first, kernel.second, src_shape[3] / described.integer("groups", 1),
+       described.integer("filters")},
+      -1, 1);
   const ValueId dst = graph::conv2d(maker.builder(), src, weights, window);
   graph::Graph& graph = maker.builder().graph();
   size_t backward_weights_op = 1;
@@ -117,8 +125,29 @@ void make_sum_rows(const Case& described, GraphMaker& maker) {
 
 void make_softmax(const Case& described, GraphMaker& maker) {
   const double range = described.real("range", 4);
-  graph::softmax(maker.builder(), maker.uniform(described.shape("src"), -range, range));
+  const ValueId src = maker.uniform(described.shape("src"), -range, range);
+  graph::softmax(maker.builder(), src);
   maker.append_gradient(0, 1);
+  graph::log_softmax(maker.builder(), src);
+  maker.append_gradient(2, 1);
+}
+
+void make_l2_normalize(const Case& described, GraphMaker& maker) {
+  graph::l2_normalize(maker.builder(), maker.away_from_zero(described.shape("src"), 0.1, 2), 1e-12);
+  maker.append_gradient(0, 1);
+}
+
+// Some numbers are of no class.
+void make_encoding(const Case& described, GraphMaker& maker) {
+  const Shape shape = described.shape("src");
+  const int64_t classes = described.integer("classes");
+  Tensor numbers = maker.random(shape.elements(), -1, static_cast<double>(classes) + 1);
+  for (double& number : numbers) number = std::floor(number);
+  const ValueId src = maker.input(shape, std::move(numbers));
+  for (const bool count : {false, true})
+    graph::category_encoding(maker.builder(), src, classes, count);
+  graph::bucketize(maker.builder(), src, {0, 1.5, 2});
+  graph::constant(maker.builder(), {3}, {0.5, 1, -3.25});
 }
 
 void make_pool2d(const Case& described, GraphMaker& maker) {
@@ -284,21 +313,62 @@ void make_reorder(const Case& described, GraphMaker& maker) {
   graph.value(dst).layout = parse_layout(described.text("to"));
 }
 
+// "0,3,1"
+std::vector<int64_t> integers(const Case& described, std::string_view key) {
+  std::vector<int64_t> numbers;
+  for (const std::string& number : described.list(key)) numbers.push_back(std::stoll(number));
+  return numbers;
+}
+
+void make_transpose(const Case& described, GraphMaker& maker) {
+  graph::transpose(maker.builder(), maker.uniform(described.shape("src"), -1, 1),
+                   integers(described, "permutation"));
+  maker.append_gradient(0, 1);
+}
+
+void make_pad(const Case& described, GraphMaker& maker) {
+  graph::pad(maker.builder(), maker.uniform(described.shape("src"), -1, 1),
+             integers(described, "before"), integers(described, "after"));
+  maker.append_gradient(0, 1);
+}
+
+void make_broadcast(const Case& described, GraphMaker& maker) {
+  graph::broadcast(maker.builder(), maker.uniform(described.shape("src"), -1, 1),
+                   described.shape("to"));
+  const size_t ops = maker.builder().graph().ops.size();
+  for (size_t op = 0; op < ops; ++op) maker.append_gradient(op, 1);
+}
+
+void make_upsample2d(const Case& described, GraphMaker& maker) {
+  const auto size = described.pair("size", 2);
+  graph::upsample2d(maker.builder(), maker.uniform(described.shape("src"), -1, 1), size.first,
+                    size.second,
+                    described.text("interpolation") == "bilinear" ? graph::Interpolation::kBilinear
+                                                                  : graph::Interpolation::kNearest);
+  maker.append_gradient(0, 1);
+}
+
 using Make = void (*)(const Case&, GraphMaker&);
 const std::map<std::string, Make>& makers() {
   static const std::map<std::string, Make> table = {
       {"batch_norm", make_batch_norm},
+      {"broadcast", make_broadcast},
       {"concatenate", make_concatenate},
       {"conv2d", make_conv2d},
       {"elementwise", make_elementwise},
+      {"encoding", make_encoding},
+      {"l2_normalize", make_l2_normalize},
       {"loss", make_loss},
       {"matmul", make_matmul},
       {"matmul_update", make_matmul_update},
+      {"pad", make_pad},
       {"pool2d", make_pool2d},
       {"optimizer_update", make_optimizer_update},
       {"reorder", make_reorder},
       {"softmax", make_softmax},
       {"sum_rows", make_sum_rows},
+      {"transpose", make_transpose},
+      {"upsample2d", make_upsample2d},
   };
   return table;
 }
@@ -357,7 +427,11 @@ graph::Stage parse_stage(const std::string& text) {
     const auto function = static_cast<graph::StageFunction>(i);
     if (graph::stage_traits(function).name != name) continue;
     graph::Stage stage{function};
-    if (colon != std::string::npos) stage.alpha = std::stod(text.substr(colon + 1));
+    // name:alpha:beta:gamma
+    double* const parameters[] = {&stage.alpha, &stage.beta, &stage.gamma};
+    size_t next = 0;
+    for (size_t at = colon; at != std::string::npos; at = text.find(':', at + 1))
+      *parameters[next++] = std::stod(text.substr(at + 1));
     return stage;
   }
   throw std::runtime_error("no stage '" + name + "'");

@@ -5,10 +5,12 @@
 #include <stdexcept>
 
 #include "graph/ops/batch_norm.h"
+#include "graph/ops/broadcast.h"
 #include "graph/ops/concatenate.h"
 #include "graph/ops/conv2d.h"
 #include "graph/ops/conv2d_max_pool2d_backward.h"
 #include "graph/ops/elementwise.h"
+#include "graph/ops/l2_normalize.h"
 #include "graph/ops/loss.h"
 #include "graph/ops/matmul.h"
 #include "graph/ops/matmul_update.h"
@@ -17,6 +19,7 @@
 #include "graph/ops/reshape.h"
 #include "graph/ops/softmax.h"
 #include "graph/ops/sum_rows.h"
+#include "graph/ops/upsample2d.h"
 #include "kernels/reference/stages.h"
 
 namespace pronghorn::test {
@@ -126,13 +129,39 @@ double stage_rounding(const graph::Stage& stage, double x, double o, double y) {
     case StageFunction::kLeakyReluBackward:
     case StageFunction::kScale:
     case StageFunction::kDropout:
+    case StageFunction::kMaximum:
+    case StageFunction::kMinimum:
+    case StageFunction::kHardShrink:
+    case StageFunction::kWherePositive:
+    case StageFunction::kClipBackward:
+    case StageFunction::kCappedReluBackward:
+    case StageFunction::kHardShrinkBackward:
+    case StageFunction::kSoftShrinkBackward:
+    case StageFunction::kExponentialBackward:
       return 3 * kUnit * std::abs(y);
+    case StageFunction::kClip:
+    case StageFunction::kSoftShrink:
+    case StageFunction::kShift:  // alpha and beta are rounded to floats
+      return 3 * kUnit * (std::abs(y) + std::abs(stage.alpha) + std::abs(stage.beta));
+    case StageFunction::kCappedRelu:
+      return 3 * kUnit * (std::abs(y) + std::abs(stage.beta) +
+                          std::abs(stage.alpha * stage.gamma));
+    case StageFunction::kSoftsign:
+    case StageFunction::kSquareplus:
+    case StageFunction::kSoftsignBackward:
+    case StageFunction::kSquareplusBackward:
+    case StageFunction::kSparsePlusBackward:
+      return 8 * kUnit * std::abs(y);
+    case StageFunction::kSparsePlus:  // x + 1 cancels
+      return 4 * kUnit * (1 + std::abs(x));
     case StageFunction::kSigmoid:
     case StageFunction::kTanh:
     case StageFunction::kSilu:
     case StageFunction::kElu:
     case StageFunction::kSoftplus:
     case StageFunction::kSoftplusBackward:
+    case StageFunction::kExponential:
+    case StageFunction::kMish:
       return 2 * kFunction * std::abs(y);
     case StageFunction::kGelu:
     case StageFunction::kGeluApproximate:  // 1 + erf and 1 + tanh cancel for negative x
@@ -145,6 +174,7 @@ double stage_rounding(const graph::Stage& stage, double x, double o, double y) {
       return 4 * kUnit * std::abs(x) * (std::abs(o) + std::abs(stage.alpha));
     case StageFunction::kGeluBackward:
     case StageFunction::kSiluBackward:
+    case StageFunction::kMishBackward:
       return 2 * kFunction * std::abs(x) * (1 + std::abs(o));
     case StageFunction::kGeluApproximateBackward:
       // The slope of the cubic multiplies 1 - tanh^2, which cancels; beyond |o| = 10 it is zero.
@@ -169,6 +199,8 @@ double stage_growth(const graph::Stage& stage, double o) {
     case StageFunction::kGeluApproximateBackward:
     case StageFunction::kSilu:
     case StageFunction::kSiluBackward:
+    case StageFunction::kMish:
+    case StageFunction::kMishBackward:
       return 1.13;  // the steepest slope of gelu
     case StageFunction::kSigmoidBackward:
     case StageFunction::kTanhBackward:
@@ -229,6 +261,57 @@ std::vector<Tensor> softmax_backward_bounds(const FilledGraph& filled, const gra
     for (size_t c = row; c < row + columns; ++c)
       bound[c] = rounding(static_cast<int64_t>(columns)) * dst[c] * (dot + std::abs(diff_dst[c])) +
                  kSmallest;
+  }
+  return {bound};
+}
+
+// The largest and the logarithm of the sum are subtracted, each with an error of its own size.
+std::vector<Tensor> log_softmax_bounds(const FilledGraph& filled, const graph::Op& op,
+                                       const Tensor& expected) {
+  const auto columns = filled.graph.output(op, 0).shape.back();
+  const double reach = largest_magnitude(input(filled, op, 0));
+  Tensor bound = expected;
+  for (double& element : bound)
+    element = 4 * kUnit * (std::abs(element) + reach) + kFunction + rounding(columns);
+  return {bound};
+}
+
+std::vector<Tensor> log_softmax_backward_bounds(const FilledGraph& filled, const graph::Op& op) {
+  const auto columns = static_cast<size_t>(filled.graph.output(op, 0).shape.back());
+  const Tensor& dst = input(filled, op, 0);
+  const Tensor& diff_dst = input(filled, op, 1);
+  Tensor bound(dst.size());
+  for (size_t row = 0; row < dst.size(); row += columns) {
+    double sum = 0;
+    for (size_t c = row; c < row + columns; ++c) sum += std::abs(diff_dst[c]);
+    for (size_t c = row; c < row + columns; ++c)
+      bound[c] = (rounding(static_cast<int64_t>(columns)) + kFunction) *
+                     (std::exp(dst[c]) * sum + std::abs(diff_dst[c])) +
+                 kSmallest;
+  }
+  return {bound};
+}
+
+std::vector<Tensor> l2_normalize_bounds(const FilledGraph& filled, const graph::Op& op,
+                                        const Tensor& expected) {
+  const auto columns = static_cast<size_t>(filled.graph.output(op, 0).shape.back());
+  const double relative = 2 * rounding(static_cast<int64_t>(columns)) + 8 * kUnit;
+  const bool backward = op.kind == &graph::l2_normalize_backward_kind();
+  const Tensor& src = input(filled, op, 0);
+  Tensor bound = expected;
+  for (size_t row = 0; row < bound.size(); row += columns) {
+    double squares = 0, dot = 0;
+    for (size_t c = row; c < row + columns; ++c) {
+      squares += src[c] * src[c];
+      if (backward) dot += std::abs(src[c] * input(filled, op, 1)[c]);
+    }
+    for (size_t c = row; c < row + columns; ++c) {
+      const double terms = backward ? (std::abs(input(filled, op, 1)[c]) +
+                                       std::abs(src[c]) * dot / squares) /
+                                          std::sqrt(squares)
+                                    : std::abs(expected[c]);
+      bound[c] = relative * terms + kSmallest;
+    }
   }
   return {bound};
 }
@@ -450,9 +533,9 @@ std::vector<Tensor> bare_bounds(const FilledGraph& filled, const graph::Op& op,
   if (kind == &graph::conv2d_kind() || kind == &graph::conv2d_backward_data_kind() ||
       kind == &graph::conv2d_backward_weights_kind() || pooled_to_data || pooled_to_weights) {
     const graph::Conv2dGeometry g = graph::conv2d_geometry(graph, op);
-    int64_t terms = g.kernel_h * g.kernel_w * g.channels;
+    int64_t terms = g.kernel_h * g.kernel_w * g.group_channels();
     if (kind == &graph::conv2d_backward_data_kind() || pooled_to_data)
-      terms = g.kernel_h * g.kernel_w * g.out_channels;
+      terms = g.kernel_h * g.kernel_w * g.group_out_channels();
     if (kind == &graph::conv2d_backward_weights_kind() || pooled_to_weights)
       terms = g.batch * g.out_height * g.out_width;
     return sum_bounds(filled, op, terms, winograd);
@@ -467,6 +550,15 @@ std::vector<Tensor> bare_bounds(const FilledGraph& filled, const graph::Op& op,
   if (kind == &graph::sum_rows_kind())
     return sum_bounds(filled, op,
                       graph.input(op, 0).shape.elements() / graph.input(op, 0).shape.back(), false);
+  if (kind == &graph::reduce_sum_kind())
+    return sum_bounds(filled, op,
+                      graph.input(op, 0).shape.elements() / graph.output(op, 0).shape.elements(),
+                      false);
+  if (kind == &graph::upsample2d_kind() || kind == &graph::upsample2d_backward_kind()) {
+    // Each product's factor is one of two, each with a rounding, as has its complement to one.
+    const graph::Upsample2dGeometry g = graph::upsample2d_geometry(graph, op);
+    return sum_bounds(filled, op, 4 * g.size_h * g.size_w + 4, false);
+  }
   // In double precision, so it is as good as one rounding.
   if (kind == &graph::mean_kind()) return sum_bounds(filled, op, 1, false);
   if (kind == &graph::average_pool2d_kind() || kind == &graph::average_pool2d_backward_kind() ||
@@ -477,6 +569,10 @@ std::vector<Tensor> bare_bounds(const FilledGraph& filled, const graph::Op& op,
   }
   if (kind == &graph::softmax_kind()) return softmax_bounds(filled, op, expected[0]);
   if (kind == &graph::softmax_backward_kind()) return softmax_backward_bounds(filled, op);
+  if (kind == &graph::l2_normalize_kind() || kind == &graph::l2_normalize_backward_kind())
+    return l2_normalize_bounds(filled, op, expected[0]);
+  if (kind == &graph::log_softmax_kind()) return log_softmax_bounds(filled, op, expected[0]);
+  if (kind == &graph::log_softmax_backward_kind()) return log_softmax_backward_bounds(filled, op);
   if (kind == &graph::loss_kind() || kind == &graph::softmax_cross_entropy_kind())
     return loss_bounds(filled, op, expected);
   if (kind == &graph::loss_backward_kind() || kind == &graph::softmax_cross_entropy_backward_kind())

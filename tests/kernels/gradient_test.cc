@@ -7,15 +7,20 @@
 #include <set>
 
 #include "graph/ops/batch_norm.h"
+#include "graph/ops/broadcast.h"
 #include "graph/ops/concatenate.h"
 #include "graph/ops/conv2d.h"
 #include "graph/ops/elementwise.h"
+#include "graph/ops/l2_normalize.h"
 #include "graph/ops/loss.h"
 #include "graph/ops/matmul.h"
+#include "graph/ops/pad.h"
 #include "graph/ops/pool2d.h"
 #include "graph/ops/reshape.h"
 #include "graph/ops/softmax.h"
 #include "graph/ops/sum_rows.h"
+#include "graph/ops/transpose.h"
+#include "graph/ops/upsample2d.h"
 #include "kernels/candidates.h"
 #include "kernels/case_graphs.h"
 #include "kernels/single_op.h"
@@ -88,6 +93,8 @@ TEST(Gradient, Conv2D) {
       {{2, 5, 6, 2}, {3, 3, 2, 2}, {2, 3, 1, 1, {1, 0, 1, 1}}},
       {{1, 7, 7, 1}, {3, 2, 1, 2}, {1, 1, 2, 3, {2, 1, 2, 2}}},
       {{17, 2, 2, 1}, {2, 2, 1, 2}, {}},  // two slices
+      {{2, 4, 3, 4}, {2, 2, 2, 6}, {}},   // two groups
+      {{2, 4, 4, 3}, {3, 2, 1, 6}, {2, 1, 1, 1, {1, 0, 0, 1}}},  // depthwise, two outputs each
   };
   for (const Conv2dCase& c : cases) {
     GraphMaker maker;
@@ -114,6 +121,17 @@ TEST(Gradient, Conv2DToTheBiasIsTheSumOverAllPlaces) {
   const Tensor& diff_bias = values(filled, filled.graph.ops[0].outputs[1]);
   const Tensor& sums = values(filled, filled.graph.ops[1].outputs[0]);
   for (size_t c = 0; c < 3; ++c) EXPECT_NEAR(diff_bias[c], sums[c], 1e-13);
+}
+
+TEST(Gradient, Conv2DTranspose) {
+  for (const int64_t groups : {1, 2}) {
+    GraphMaker maker;
+    const ValueId diff_dst = maker.uniform({2, 3, 2, 4}, -1, 1);
+    const ValueId weights = maker.uniform({3, 2, 2, 4}, -1, 1);
+    graph::conv2d_transpose(maker.builder(), diff_dst, weights, {2, 1, 1, 1, {1, 0, 0, 1}},
+                            {2, 7, 2, 2 * groups});
+    expect_gradient(maker, 2);
+  }
 }
 
 TEST(Gradient, Matmul) {
@@ -148,6 +166,18 @@ TEST(Gradient, Softmax) {
   expect_gradient(maker, 1);
 }
 
+TEST(Gradient, LogSoftmax) {
+  GraphMaker maker;
+  graph::log_softmax(maker.builder(), maker.uniform({3, 5}, -2, 2));
+  expect_gradient(maker, 1);
+}
+
+TEST(Gradient, L2Normalize) {
+  GraphMaker maker;
+  graph::l2_normalize(maker.builder(), maker.uniform({3, 5}, -2, 2), 1e-12);
+  expect_gradient(maker, 1);
+}
+
 TEST(Gradient, BatchNorm) {
   for (const bool scale : {false, true})
     for (const bool center : {false, true}) {
@@ -175,6 +205,45 @@ TEST(Gradient, Reshape) {
   GraphMaker maker;
   graph::reshape(maker.builder(), maker.uniform({2, 3, 4}, -1, 1), {2, 12});
   expect_gradient(maker, 1);
+}
+
+TEST(Gradient, Transpose) {
+  GraphMaker maker;
+  graph::transpose(maker.builder(), maker.uniform({2, 3, 4, 5}, -1, 1), {0, 3, 1, 2});
+  expect_gradient(maker, 1);
+}
+
+TEST(Gradient, PadAndCrop) {
+  for (const bool pads : {true, false}) {
+    GraphMaker maker;
+    const ValueId src = maker.uniform({2, 4, 5, 3}, -1, 1);
+    const auto change = pads ? graph::pad : graph::crop;
+    change(maker.builder(), src, {0, 1, 0, 1}, {0, 0, 2, 0});
+    expect_gradient(maker, 1);
+  }
+}
+
+TEST(Gradient, Broadcast) {
+  for (const Shape& src : {Shape{2, 1, 3}, Shape{2, 4, 1}, Shape{1, 4, 3}}) {
+    GraphMaker maker;
+    graph::broadcast(maker.builder(), maker.uniform(src, -1, 1), {2, 4, 3});
+    expect_gradient(maker, 1);
+  }
+}
+
+TEST(Gradient, ReduceSum) {
+  GraphMaker maker;
+  graph::reduce_sum(maker.builder(), maker.uniform({2, 4, 3}, -1, 1), {2, 1, 3});
+  expect_gradient(maker, 1);
+}
+
+TEST(Gradient, Upsample2D) {
+  for (const auto interpolation :
+       {graph::Interpolation::kNearest, graph::Interpolation::kBilinear}) {
+    GraphMaker maker;
+    graph::upsample2d(maker.builder(), maker.uniform({2, 3, 2, 2}, -1, 1), 2, 3, interpolation);
+    expect_gradient(maker, 1);
+  }
 }
 
 // Losses and predictions: away from the clip's edges and from mean_absolute_error's kink.
@@ -228,13 +297,17 @@ TEST(Gradient, EveryStageThatHasOne) {
   for (int i = 0; i <= static_cast<int>(graph::StageFunction::kDropout); ++i) {
     const auto function = static_cast<graph::StageFunction>(i);
     const graph::StageTraits& traits = graph::stage_traits(function);
-    const bool is_sum =
-        function == graph::StageFunction::kBiasAdd || function == graph::StageFunction::kAdd;
-    if (!traits.backward && !is_sum) continue;
+    const bool by_other_ops =
+        function == graph::StageFunction::kBiasAdd || function == graph::StageFunction::kAdd ||
+        function == graph::StageFunction::kShift || function == graph::StageFunction::kMaximum ||
+        function == graph::StageFunction::kMinimum;
+    if (!traits.backward && !by_other_ops) continue;
     SCOPED_TRACE(traits.name);
     GraphMaker maker;
     graph::Stage stage{function};
     stage.alpha = 0.3;  // a slope, a factor, or dropout's rate
+    stage.beta = 2;     // above alpha, which it bounds together with
+    stage.gamma = 0.2;
     stage.stream = 5;
     const ValueId src = maker.away_from_zero({17, 3}, 0.1, 3);
     const Shape operand_shape =
@@ -244,7 +317,7 @@ TEST(Gradient, EveryStageThatHasOne) {
     expect_gradient(maker, traits.has_operand ? 2 : 1);
     ++checked;
   }
-  EXPECT_EQ(checked, 14);
+  EXPECT_EQ(checked, 26);
 }
 
 }  // namespace

@@ -48,6 +48,7 @@ Conv2dGeometry geometry_from(const Conv2dWindow& window, const Shape& src, const
   g.kernel_h = weights[0];
   g.kernel_w = weights[1];
   g.out_channels = weights[3];
+  g.groups = g.channels / weights[2];
   g.window = window;
   const Padding2d& padding = window.padding;
   g.out_height = output_extent(g.height, padding.top + padding.bottom, g.kernel_h, window.stride_h,
@@ -67,7 +68,7 @@ class Conv2d final : public OpKind {
     if (src.rank() != 4 || weights.rank() != 4)
       throw ShapeError(fmt::format("conv2d needs images (height, width, channels), not {}",
                                    src.without_batch().to_string()));
-    if (src[3] != weights[2])
+    if (src[3] % weights[2] != 0 || weights[3] % (src[3] / weights[2]) != 0)
       throw ShapeError(fmt::format("conv2d's kernel has {} input channels, its input has {}",
                                    weights[2], src[3]));
     const Conv2dGeometry g = geometry_from(window_of(op), src, weights);
@@ -134,6 +135,27 @@ class Conv2dBackwardData final : public OpKind {
 
   std::vector<TensorType> infer_outputs(const Graph&, const Op& op) const override {
     return {{Shape(op.attributes.integers("src_shape"))}};
+  }
+
+  // Linear in both inputs: it is the transposed convolution.
+  std::vector<ValueId> gradient(Builder& builder, const Op& op,
+                                std::span<const ValueId> diff_outputs,
+                                const std::vector<bool>& wanted) const override {
+    const ValueId diff_dst = op.inputs[0], weights = op.inputs[1];
+    std::vector<ValueId> gradients(op.inputs.size(), kNoValue);
+    if (wanted[1]) {
+      Attributes attributes = window_attributes(window_of(op));
+      const auto extents = builder.graph().value(weights).shape.extents();
+      attributes.set("weights_shape", std::vector<int64_t>(extents.begin(), extents.end()));
+      builder.set_phase(Phase::kBackwardWeights);
+      gradients[1] = builder.add_op(conv2d_backward_weights_kind(), {diff_outputs[0], diff_dst},
+                                    std::move(attributes))[0];
+    }
+    if (wanted[0]) {
+      builder.set_phase(Phase::kBackwardData);
+      gradients[0] = conv2d(builder, diff_outputs[0], weights, window_of(op));
+    }
+    return gradients;
   }
 
   Cost arithmetic(const Graph& graph, const Op& op) const override {
@@ -231,6 +253,14 @@ std::optional<Op> with_max_pooling(const Op& convolution, const Op& pooling) {
 
 ValueId conv2d(Builder& builder, ValueId src, ValueId weights, const Conv2dWindow& window) {
   return builder.add_op(conv2d_kind(), {src, weights}, window_attributes(window))[0];
+}
+
+ValueId conv2d_transpose(Builder& builder, ValueId diff_dst, ValueId weights,
+                         const Conv2dWindow& window, const Shape& shape) {
+  Attributes attributes = window_attributes(window);
+  const auto extents = shape.extents();
+  attributes.set("src_shape", std::vector<int64_t>(extents.begin(), extents.end()));
+  return builder.add_op(conv2d_backward_data_kind(), {diff_dst, weights}, std::move(attributes))[0];
 }
 
 }  // namespace pronghorn::graph

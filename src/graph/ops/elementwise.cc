@@ -46,6 +46,17 @@ class Elementwise final : public OpKind {
       return gradients;
     }
     if (stage.function == StageFunction::kAdd) return {diff_dst, diff_dst};
+    if (stage.function == StageFunction::kShift) return {diff_dst};
+    if (stage.function == StageFunction::kMaximum || stage.function == StageFunction::kMinimum) {
+      const bool maximum = stage.function == StageFunction::kMaximum;
+      for (const size_t i : {size_t{0}, size_t{1}}) {
+        if (!wanted[i]) continue;
+        const ValueId lead = maximum ? subtract(builder, op.inputs[i], op.inputs[1 - i])
+                                     : subtract(builder, op.inputs[1 - i], op.inputs[i]);
+        gradients[i] = elementwise(builder, diff_dst, {StageFunction::kWherePositive}, lead);
+      }
+      return gradients;
+    }
 
     const StageTraits& traits = stage_traits(stage.function);
     if (!traits.backward) return OpKind::gradient(builder, op, diff_outputs, wanted);
@@ -103,6 +114,18 @@ ValueId bias_add(Builder& builder, ValueId src, ValueId bias) {
 }
 ValueId add(Builder& builder, ValueId a, ValueId b) {
   return elementwise(builder, a, {StageFunction::kAdd}, b);
+}
+ValueId subtract(Builder& builder, ValueId a, ValueId b) {
+  return add(builder, scale(builder, b, -1), a);
+}
+ValueId multiply(Builder& builder, ValueId a, ValueId b) {
+  return elementwise(builder, a, {StageFunction::kMultiply}, b);
+}
+ValueId scale(Builder& builder, ValueId src, double factor) {
+  return elementwise(builder, src, {StageFunction::kScale, -1, factor});
+}
+ValueId shift(Builder& builder, ValueId src, double addend) {
+  return elementwise(builder, src, {StageFunction::kShift, -1, addend});
 }
 ValueId dropout(Builder& builder, ValueId src, double rate, uint64_t stream) {
   return elementwise(builder, src, {StageFunction::kDropout, -1, rate, stream});

@@ -17,6 +17,10 @@ ValueId elementwise(Builder& builder, ValueId src, Stage stage, ValueId operand 
 
 ValueId bias_add(Builder& builder, ValueId src, ValueId bias);
 ValueId add(Builder& builder, ValueId a, ValueId b);
+ValueId subtract(Builder& builder, ValueId a, ValueId b);
+ValueId multiply(Builder& builder, ValueId a, ValueId b);
+ValueId scale(Builder& builder, ValueId src, double factor);
+ValueId shift(Builder& builder, ValueId src, double addend);
 ValueId dropout(Builder& builder, ValueId src, double rate, uint64_t stream);
 
 }  // namespace pronghorn::graph

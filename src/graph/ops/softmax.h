@@ -12,4 +12,10 @@ const OpKind& softmax_kind();
 const OpKind& softmax_backward_kind();
 ValueId softmax(Builder& builder, ValueId src);
 
+// Its logarithm, dst = src - log(sum of exp(src)), and the gradient, diff_src = diff_dst -
+// exp(dst) (sum of diff_dst).
+const OpKind& log_softmax_kind();
+const OpKind& log_softmax_backward_kind();  // dst, diff_dst -> diff_src
+ValueId log_softmax(Builder& builder, ValueId src);
+
 }  // namespace pronghorn::graph

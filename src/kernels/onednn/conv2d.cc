@@ -68,6 +68,13 @@ struct Described {
   size_t scratchpad_bytes;
 };
 
+// Weights as oneDNN names their axes, those of a group behind it where there are several; in
+// memory they are Keras's (height, width, in, out) in either case.
+memory::dims weights_dims(const Conv2dGeometry& g) {
+  if (g.groups == 1) return {g.out_channels, g.channels, g.kernel_h, g.kernel_w};
+  return {g.groups, g.group_out_channels(), g.group_channels(), g.kernel_h, g.kernel_w};
+}
+
 class Describer {
  public:
   Describer(const Conv2dGeometry& g, Direction direction, dnnl::algorithm algorithm,
@@ -86,7 +93,7 @@ class Describer {
     const memory::desc dst = image_desc({g_.batch, g_.out_height, g_.out_width, g_.out_channels},
                                         images, format_tag(layouts_.dst));
     const memory::desc weights = weights_desc.value_or(
-        memory::desc({g_.out_channels, g_.channels, g_.kernel_h, g_.kernel_w}, f32, tag::any));
+        memory::desc(weights_dims(g_), f32, tag::any));
     const memory::desc bias =
         fused_.bias ? memory::desc({g_.out_channels}, f32, tag::a) : memory::desc();
     const graph::Conv2dWindow& w = g_.window;
@@ -174,9 +181,8 @@ class ConvolutionKernel final : public Kernel {
       return variant(described);
     });
 
-    const memory::desc keras_weights(
-        {geometry_.out_channels, geometry_.channels, geometry_.kernel_h, geometry_.kernel_w},
-        memory::data_type::f32, tag::hwio);
+    const memory::desc keras_weights(weights_dims(geometry_), memory::data_type::f32,
+                                     geometry_.groups == 1 ? tag::hwio : tag::hwigo);
     weights_bytes_ = (weights->get_size() + 63) / 64 * 64;
     if (direction == Direction::kBackwardWeights)
       weights_reorder_.emplace(*weights, keras_weights);
@@ -274,9 +280,7 @@ class ConvolutionKernel final : public Kernel {
     const auto stride = static_cast<int64_t>(weights_bytes_ / sizeof(float));
     float* const sum = weights_reorder_->trivial() ? diff_weights_ : partial_weights_;
     const int64_t elements =
-        weights_reorder_->trivial()
-            ? geometry_.kernel_h * geometry_.kernel_w * geometry_.channels * geometry_.out_channels
-            : stride;
+        weights_reorder_->trivial() ? geometry_.weights_elements() : stride;
     tree_sum(parallel, partial_weights_, slices_.count(), stride, elements, sum);
     weights_reorder_->run();
     if (fused_.bias)
@@ -393,6 +397,10 @@ class Convolution : public Implementation {
     if (algorithm_ == dnnl::algorithm::convolution_winograd) {
       if (g.kernel_h != 3 || g.kernel_w != 3 || !g.window.has_unit_steps()) {
         reason = "Winograd F(4x4, 3x3) is for 3x3 kernels with stride and dilation 1";
+        return std::nullopt;
+      }
+      if (g.groups > 1) {
+        reason = "Winograd is for convolutions of one group";
         return std::nullopt;
       }
       if (g.channels % 16 != 0 || g.out_channels % 16 != 0) {

@@ -12,16 +12,19 @@ namespace {
 using graph::Conv2dGeometry;
 
 // Calls visit(n, y, x, o, row, column, i, j, c) for every multiply-accumulate of images
-// [first, last): output place (n, y, x, o), input place (n, row, column, c), weight (i, j, c, o).
+// [first, last): output place (n, y, x, o), input place (n, row, column, channel), weight
+// (i, j, c, o), c counted within o's group.
 // Forward and both gradients are these same products, added up in different places.
 template <class Visit>
 void for_each_product(const Conv2dGeometry& g, int64_t first, int64_t last, Visit&& visit) {
+  const int64_t inputs = g.group_channels(), outputs = g.group_out_channels();
   for (int64_t n = first; n < last; ++n)
     for (int64_t y = 0; y < g.out_height; ++y)
       for (int64_t x = 0; x < g.out_width; ++x)
         for (int64_t o = 0; o < g.out_channels; ++o)
           for_each_tap(g, y, x, [&](int64_t row, int64_t column, int64_t i, int64_t j) {
-            for (int64_t c = 0; c < g.channels; ++c) visit(n, y, x, o, row, column, i, j, c);
+            for (int64_t c = 0; c < inputs; ++c)
+              visit(n, y, x, o, row, column, o / outputs * inputs + c, i, j, c);
           });
 }
 
@@ -32,7 +35,7 @@ struct Tensors {
 
   Tensors(const Conv2dGeometry& g, T* src_data, T* weights_data, T* dst_data)
       : src{src_data, g.height, g.width, g.channels},
-        weights{weights_data, g.kernel_w, g.channels, g.out_channels},
+        weights{weights_data, g.kernel_w, g.group_channels(), g.out_channels},
         dst{dst_data, g.out_height, g.out_width, g.out_channels} {}
 };
 
@@ -54,8 +57,9 @@ struct Forward : Conv2dLoops {
     std::fill(t.dst.data, t.dst.data + dst_elements(), T(0));
     for_each_product(
         g, 0, g.batch,
-        [&](auto n, auto y, auto x, auto o, auto row, auto column, auto i, auto j, auto c) {
-          t.dst(n, y, x, o) += t.src(n, row, column, c) * t.weights(i, j, c, o);
+        [&](auto n, auto y, auto x, auto o, auto row, auto column, auto channel, auto i, auto j,
+            auto c) {
+          t.dst(n, y, x, o) += t.src(n, row, column, channel) * t.weights(i, j, c, o);
         });
   }
 };
@@ -69,8 +73,9 @@ struct BackwardData : Conv2dLoops {
     std::fill(t.src.data, t.src.data + g.batch * g.height * g.width * g.channels, T(0));
     for_each_product(
         g, 0, g.batch,
-        [&](auto n, auto y, auto x, auto o, auto row, auto column, auto i, auto j, auto c) {
-          t.src(n, row, column, c) += t.dst(n, y, x, o) * t.weights(i, j, c, o);
+        [&](auto n, auto y, auto x, auto o, auto row, auto column, auto channel, auto i, auto j,
+            auto c) {
+          t.src(n, row, column, channel) += t.dst(n, y, x, o) * t.weights(i, j, c, o);
         });
   }
 };
@@ -81,7 +86,7 @@ struct BackwardWeights : Conv2dLoops {
   explicit BackwardWeights(const KernelCase& kernel_case)
       : Conv2dLoops(kernel_case), bias(kernel_case.op.attributes.has("bias")) {}
 
-  int64_t weights() const { return g.kernel_h * g.kernel_w * g.channels * g.out_channels; }
+  int64_t weights() const { return g.weights_elements(); }
   int64_t workspace_elements() const {
     return BatchSlices(g.batch).count() * std::max(weights(), g.out_channels);
   }
@@ -96,8 +101,9 @@ struct BackwardWeights : Conv2dLoops {
           const Tensors<T> t(g, src, diff_weights, diff_dst);
           for_each_product(
               g, first, last,
-              [&](auto n, auto y, auto x, auto o, auto row, auto column, auto i, auto j, auto c) {
-                t.weights(i, j, c, o) += t.src(n, row, column, c) * t.dst(n, y, x, o);
+              [&](auto n, auto y, auto x, auto o, auto row, auto column, auto channel, auto i, auto j,
+            auto c) {
+                t.weights(i, j, c, o) += t.src(n, row, column, channel) * t.dst(n, y, x, o);
               });
         });
     if (!bias) return;

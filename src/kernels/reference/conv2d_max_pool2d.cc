@@ -50,10 +50,12 @@ struct ConvolutionAndMaxPool {
   template <class T>
   T sum_at(const Buffers& buffers, int64_t n, int64_t y, int64_t x, int64_t o) const {
     const Tensor4<const T> src{input<T>(buffers, 0), g.height, g.width, g.channels};
-    const Tensor4<const T> weights{input<T>(buffers, 1), g.kernel_w, g.channels, g.out_channels};
+    const int64_t inputs = g.group_channels(), first = o / g.group_out_channels() * inputs;
+    const Tensor4<const T> weights{input<T>(buffers, 1), g.kernel_w, inputs, g.out_channels};
     T sum = 0;
     for_each_tap(g, y, x, [&](int64_t row, int64_t column, int64_t i, int64_t j) {
-      for (int64_t c = 0; c < g.channels; ++c) sum += src(n, row, column, c) * weights(i, j, c, o);
+      for (int64_t c = 0; c < inputs; ++c)
+        sum += src(n, row, column, first + c) * weights(i, j, c, o);
     });
     return sum;
   }

@@ -55,8 +55,51 @@ struct SoftmaxBackward : Rows {
   }
 };
 
+struct LogSoftmax : Rows {
+  using Rows::Rows;
+
+  template <class T>
+  void run(const Buffers& buffers, const RunContext&) const {
+    for (int64_t row = 0; row < rows; ++row) {
+      const T* src = input<T>(buffers, 0) + row * columns;
+      T* dst = output<T>(buffers, 0) + row * columns;
+      const T max = *std::max_element(src, src + columns);
+      T sum = 0;
+      for (int64_t column = 0; column < columns; ++column) sum += std::exp(src[column] - max);
+      for (int64_t column = 0; column < columns; ++column)
+        dst[column] = src[column] - max - std::log(sum);
+    }
+  }
+};
+
+struct LogSoftmaxBackward : Rows {
+  using Rows::Rows;
+
+  template <class T>
+  void run(const Buffers& buffers, const RunContext&) const {
+    for (int64_t row = 0; row < rows; ++row) {
+      const T* dst = input<T>(buffers, 0) + row * columns;
+      const T* diff_dst = input<T>(buffers, 1) + row * columns;
+      T* diff_src = output<T>(buffers, 0) + row * columns;
+      T sum = 0;
+      for (int64_t column = 0; column < columns; ++column) sum += diff_dst[column];
+      for (int64_t column = 0; column < columns; ++column)
+        diff_src[column] = diff_dst[column] - std::exp(dst[column]) * sum;
+    }
+  }
+};
+
 }  // namespace
 
+const ReferenceImplementation& log_softmax() {
+  static const LoopImplementation<LogSoftmax> implementation("reference.log_softmax");
+  return implementation;
+}
+const ReferenceImplementation& log_softmax_backward() {
+  static const LoopImplementation<LogSoftmaxBackward> implementation(
+      "reference.log_softmax_backward");
+  return implementation;
+}
 const ReferenceImplementation& softmax() {
   static const LoopImplementation<Softmax> implementation("reference.softmax");
   return implementation;

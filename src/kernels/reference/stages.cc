@@ -1,5 +1,6 @@
 #include "kernels/reference/stages.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -39,17 +40,30 @@ T gelu_inner_slope(T x) {
   return scale * (1 + 3 * T(0.044715) * x * x);
 }
 
+// tanh(log(1 + exp(x))) = n / (n + 2), n = exp(x) (exp(x) + 2); beyond 20 it is 1.
+template <class T>
+T mish_gate(T x) {
+  const T e = std::exp(std::min(x, T(20)));
+  const T n = e * (e + 2);
+  return n / (n + 2);
+}
+
 }  // namespace
 
 template <class T>
 T apply_stage(const graph::Stage& stage, T x, T o) {
   const T alpha = static_cast<T>(stage.alpha);
+  const T beta = static_cast<T>(stage.beta), gamma = static_cast<T>(stage.gamma);
   switch (stage.function) {
     case StageFunction::kBiasAdd:
     case StageFunction::kAdd:
       return x + o;
     case StageFunction::kMultiply:
       return x * o;
+    case StageFunction::kMaximum:
+      return x < o ? o : x;
+    case StageFunction::kMinimum:
+      return o < x ? o : x;
     case StageFunction::kRelu:
       return x < 0 ? 0 : x;  // NaN stays NaN, as in Keras
     case StageFunction::kLeakyRelu:
@@ -68,6 +82,54 @@ T apply_stage(const graph::Stage& stage, T x, T o) {
       return x > 0 ? x : alpha * std::expm1(x);
     case StageFunction::kSoftplus:  // the larger of 0 and x taken out, so that exp can't overflow
       return (x > 0 ? x : 0) + std::log1p(std::exp(-std::abs(x)));
+    case StageFunction::kClip: {
+      const T raised = x < alpha ? alpha : x;
+      return raised > beta ? beta : raised;
+    }
+    case StageFunction::kCappedRelu: {
+      const T capped = x > beta ? beta : x;
+      return x <= gamma ? alpha * (x - gamma) : capped;
+    }
+    case StageFunction::kHardShrink:
+      return std::abs(x) <= alpha ? 0 : x;
+    case StageFunction::kSoftShrink:
+      return std::abs(x) <= alpha ? 0 : x - std::copysign(alpha, x);
+    case StageFunction::kExponential:
+      return std::exp(x);
+    case StageFunction::kSoftsign:
+      return x / (1 + std::abs(x));
+    case StageFunction::kSquareplus: {  // for x < 0 the sum would cancel
+      const T root = std::sqrt(x * x + alpha);
+      return x < 0 ? alpha / (2 * (root - x)) : (x + root) / 2;
+    }
+    case StageFunction::kSparsePlus:
+      return x <= -1 ? 0 : x >= 1 ? x : (x + 1) * (x + 1) / 4;
+    case StageFunction::kMish:
+      return x * mish_gate(x);
+    case StageFunction::kClipBackward:
+      return o > alpha && o < beta ? x : 0;
+    case StageFunction::kCappedReluBackward:
+      return o <= gamma ? alpha * x : o >= beta ? 0 : x;
+    case StageFunction::kHardShrinkBackward:
+    case StageFunction::kSoftShrinkBackward:
+      return o != 0 ? x : 0;
+    case StageFunction::kExponentialBackward:
+      return x * o;
+    case StageFunction::kSoftsignBackward: {  // 1 / (1 + |input|) is 1 - |output|
+      const T rest = 1 - std::abs(o);
+      return x * rest * rest;
+    }
+    case StageFunction::kSquareplusBackward:  // output / root, root = output + alpha / (4 output)
+      return x * (o * o / (o * o + alpha / 4));
+    case StageFunction::kSparsePlusBackward:
+      return x * std::min(std::sqrt(std::max(o, T(0))), T(1));
+    case StageFunction::kMishBackward: {  // 1 - gate^2 is (1 + gate) 2 / (n + 2)
+      const T e = std::exp(std::min(o, T(20)));
+      const T n = e * (e + 2), gate = n / (n + 2);
+      return x * (gate + o * (1 + gate) * 2 / (n + 2) * sigmoid(o));
+    }
+    case StageFunction::kWherePositive:
+      return o > 0 ? x : o == 0 ? x / 2 : 0;
     case StageFunction::kReluBackward:
       return o > 0 ? x : 0;
     case StageFunction::kLeakyReluBackward:
@@ -92,6 +154,8 @@ T apply_stage(const graph::Stage& stage, T x, T o) {
       return x * sigmoid(o);
     case StageFunction::kScale:
       return x * alpha;
+    case StageFunction::kShift:
+      return x + alpha;
     case StageFunction::kDropout:
       break;
   }
@@ -117,8 +181,12 @@ void Stages::apply(const Buffers& buffers, const RunContext& context) const {
       if (stage.function == StageFunction::kDropout) {
         // The comparison is one of floats, so that every kernel keeps the same elements.
         const RandomStream random(context.seed, stage.stream, context.step);
+        const int64_t number =
+            stage.shared == 1
+                ? element
+                : element / (stage.shared * channels_) * channels_ + element % channels_;
         const bool kept =
-            random.uniform(static_cast<uint64_t>(element)) >= static_cast<float>(stage.alpha);
+            random.uniform(static_cast<uint64_t>(number)) >= static_cast<float>(stage.alpha);
         x = kept ? x / static_cast<T>(1 - stage.alpha) : 0;
         continue;
       }

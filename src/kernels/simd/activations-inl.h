@@ -120,6 +120,30 @@ HWY_INLINE V silu_slope(D d, V x) {
   return hn::Mul(s, hn::MulAdd(x, hn::Sub(one, s), one));
 }
 
+// tanh(log(1 + exp(x))) = n / (n + 2), n = exp(x) (exp(x) + 2); beyond 20 it is 1. `rest` is one
+// less its value.
+template <class V>
+struct MishGate {
+  V value, rest;
+};
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE MishGate<V> mish_gate(D d, V x) {
+  const V two = hn::Set(d, 2.0f);
+  const V most = hn::Set(d, 20.0f);
+  const V e = exp(d, hn::IfThenElse(hn::Gt(x, most), most, x));
+  const V n = hn::Mul(e, hn::Add(e, two));
+  const V sum = hn::Add(n, two);
+  return {hn::Div(n, sum), hn::Div(two, sum)};
+}
+
+// gate + x (1 - gate^2) sigmoid(x)
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V mish_slope(D d, V x) {
+  const MishGate<V> gate = mish_gate(d, x);
+  const V falling = hn::Mul(hn::Add(hn::Set(d, 1.0f), gate.value), gate.rest);
+  return hn::MulAdd(hn::Mul(x, falling), sigmoid(d, x), gate.value);
+}
+
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V elu(D d, V x, V alpha) {
   // The operand of expm1 is never above 0, its valid range.

@@ -266,6 +266,7 @@ class FewChannels final : public Implementation {
   std::optional<std::string> refuse(const KernelCase& kernel_case) const override {
     const Conv2dGeometry g = graph::conv2d_geometry(kernel_case.graph, kernel_case.op);
     const graph::Conv2dWindow& w = g.window;
+    if (g.groups > 1) return "it is for convolutions of one group";
     const int64_t channels = std::max(g.channels, g.out_channels);
     if (direction_ == Direction::kForward && channels > kMostChannelsForward)
       return "it is for at most 7 channels in and out";

@@ -223,6 +223,7 @@ class Winograd final : public Implementation {
 }  // namespace
 
 std::optional<std::string> why_no_winograd(const Conv2dGeometry& g) {
+  if (g.groups > 1) return "it is for convolutions of one group";
   if (g.kernel_h != 3 || g.kernel_w != 3 || !g.window.has_unit_steps())
     return "Winograd is for 3x3 kernels with stride and dilation 1";
   choose_target();

@@ -89,6 +89,20 @@ HWY_INLINE void dropout(const Step& step, const float* src, float* dst, int64_t 
   }
 }
 
+// The same where rows of channels share their numbers, row by row.
+HWY_INLINE void shared_dropout(const Step& step, int64_t channels, const float* src, float* dst,
+                               int64_t begin, size_t count, const RunContext& context) {
+  while (count > 0) {
+    const int64_t channel = begin % channels;
+    const size_t row = HWY_MIN(count, static_cast<size_t>(channels - channel));
+    dropout(step, src, dst, begin / (step.shared * channels) * channels + channel, row, context);
+    src += row;
+    dst += row;
+    begin += static_cast<int64_t>(row);
+    count -= row;
+  }
+}
+
 // One step over at most kBlock elements, the first of which is element `begin` of the tensor.
 inline void run_step(const Step& step, int64_t channels, const float* src, float* dst,
                      int64_t begin, size_t count, const RunContext& context) {
@@ -98,6 +112,8 @@ inline void run_step(const Step& step, int64_t channels, const float* src, float
   const V zero = hn::Zero(d);
   const V one = hn::Set(d, 1.0f);
   const V alpha = hn::Set(d, step.alpha);
+  const V beta = hn::Set(d, step.beta);
+  const V gamma = hn::Set(d, step.gamma);
   // For stages without bias the operand's element stands where x does.
   const float* operand = step.operand == nullptr ? nullptr : step.operand + begin;
 
@@ -112,6 +128,92 @@ inline void run_step(const Step& step, int64_t channels, const float* src, float
       return map(src, operand, dst, count, [](V x, V o) HWY_ATTR { return hn::Add(x, o); });
     case StageFunction::kMultiply:
       return map(src, operand, dst, count, [](V x, V o) HWY_ATTR { return hn::Mul(x, o); });
+    case StageFunction::kMaximum:
+      return map(src, operand, dst, count,
+                 [](V x, V o) HWY_ATTR { return hn::IfThenElse(hn::Lt(x, o), o, x); });
+    case StageFunction::kMinimum:
+      return map(src, operand, dst, count,
+                 [](V x, V o) HWY_ATTR { return hn::IfThenElse(hn::Lt(o, x), o, x); });
+    case StageFunction::kClip:
+      return map(src, dst, count, [=](V x) HWY_ATTR {
+        const V raised = hn::IfThenElse(hn::Lt(x, alpha), alpha, x);
+        return hn::IfThenElse(hn::Gt(raised, beta), beta, raised);
+      });
+    case StageFunction::kCappedRelu:
+      return map(src, dst, count, [=](V x) HWY_ATTR {
+        const V capped = hn::IfThenElse(hn::Gt(x, beta), beta, x);
+        return hn::IfThenElse(hn::Le(x, gamma), hn::Mul(alpha, hn::Sub(x, gamma)), capped);
+      });
+    case StageFunction::kHardShrink:
+      return map(src, dst, count, [=](V x) HWY_ATTR {
+        return hn::IfThenZeroElse(hn::Le(hn::Abs(x), alpha), x);
+      });
+    case StageFunction::kSoftShrink:
+      return map(src, dst, count, [=](V x) HWY_ATTR {
+        const V shrunk = hn::Sub(x, hn::CopySign(alpha, x));
+        return hn::IfThenZeroElse(hn::Le(hn::Abs(x), alpha), shrunk);
+      });
+    case StageFunction::kExponential:
+      return map(src, dst, count, [=](V x) HWY_ATTR { return exp(d, x); });
+    case StageFunction::kSoftsign:
+      return map(src, dst, count,
+                 [=](V x) HWY_ATTR { return hn::Div(x, hn::Add(one, hn::Abs(x))); });
+    case StageFunction::kSquareplus:  // for x < 0 the sum would cancel
+      return map(src, dst, count, [=](V x) HWY_ATTR {
+        const V sum = hn::Add(hn::Abs(x), hn::Sqrt(hn::MulAdd(x, x, alpha)));
+        const V half = hn::Set(d, 0.5f);
+        return hn::IfThenElse(hn::Lt(x, zero), hn::Div(hn::Mul(half, alpha), sum),
+                              hn::Mul(half, sum));
+      });
+    case StageFunction::kSparsePlus:
+      return map(src, dst, count, [=](V x) HWY_ATTR {
+        const V above = hn::Add(x, one);
+        const V parabola = hn::Mul(hn::Mul(above, above), hn::Set(d, 0.25f));
+        return hn::IfThenZeroElse(hn::Le(above, zero),
+                                  hn::IfThenElse(hn::Ge(x, one), x, parabola));
+      });
+    case StageFunction::kMish:
+      return map(src, dst, count,
+                 [=](V x) HWY_ATTR { return hn::Mul(x, mish_gate(d, x).value); });
+    case StageFunction::kClipBackward:
+      return map(src, operand, dst, count, [=](V x, V o) HWY_ATTR {
+        return hn::IfThenElseZero(hn::And(hn::Gt(o, alpha), hn::Lt(o, beta)), x);
+      });
+    case StageFunction::kCappedReluBackward:
+      return map(src, operand, dst, count, [=](V x, V o) HWY_ATTR {
+        const V capped = hn::IfThenZeroElse(hn::Ge(o, beta), x);
+        return hn::IfThenElse(hn::Le(o, gamma), hn::Mul(alpha, x), capped);
+      });
+    case StageFunction::kHardShrinkBackward:
+    case StageFunction::kSoftShrinkBackward:
+      return map(src, operand, dst, count,
+                 [=](V x, V o) HWY_ATTR { return hn::IfThenZeroElse(hn::Eq(o, zero), x); });
+    case StageFunction::kExponentialBackward:
+      return map(src, operand, dst, count, [](V x, V o) HWY_ATTR { return hn::Mul(x, o); });
+    case StageFunction::kSoftsignBackward:  // 1 / (1 + |input|) is 1 - |output|
+      return map(src, operand, dst, count, [=](V x, V o) HWY_ATTR {
+        const V rest = hn::Sub(one, hn::Abs(o));
+        return hn::Mul(x, hn::Mul(rest, rest));
+      });
+    case StageFunction::kSquareplusBackward:  // output / root, root = output + alpha / (4 output)
+      return map(src, operand, dst, count, [=](V x, V o) HWY_ATTR {
+        const V square = hn::Mul(o, o);
+        return hn::Mul(x, hn::Div(square, hn::MulAdd(hn::Set(d, 0.25f), alpha, square)));
+      });
+    case StageFunction::kSparsePlusBackward:
+      return map(src, operand, dst, count, [=](V x, V o) HWY_ATTR {
+        return hn::Mul(x, hn::Min(hn::Sqrt(hn::Max(o, zero)), one));
+      });
+    case StageFunction::kMishBackward:
+      return map(src, operand, dst, count,
+                 [=](V x, V o) HWY_ATTR { return hn::Mul(x, mish_slope(d, o)); });
+    case StageFunction::kWherePositive:
+      return map(src, operand, dst, count, [=](V x, V o) HWY_ATTR {
+        const V half = hn::IfThenElseZero(hn::Eq(o, zero), hn::Mul(x, hn::Set(d, 0.5f)));
+        return hn::IfThenElse(hn::Gt(o, zero), x, half);
+      });
+    case StageFunction::kShift:
+      return map(src, dst, count, [=](V x) HWY_ATTR { return hn::Add(x, alpha); });
     case StageFunction::kRelu:
       return map(src, dst, count, [=](V x) HWY_ATTR { return relu(d, x); });
     case StageFunction::kLeakyRelu:
@@ -164,6 +266,7 @@ inline void run_step(const Step& step, int64_t channels, const float* src, float
     case StageFunction::kScale:
       return map(src, dst, count, [=](V x) HWY_ATTR { return hn::Mul(x, alpha); });
     case StageFunction::kDropout:
+      if (step.shared > 1) return shared_dropout(step, channels, src, dst, begin, count, context);
       return dropout(step, src, dst, begin, count, context);
   }
 }
@@ -205,6 +308,9 @@ Epilogue::Step make_step(const graph::Stage& stage) {
   Epilogue::Step step{stage.function};
   step.operand_index = stage.operand;
   step.stream = stage.stream;
+  step.beta = static_cast<float>(stage.beta);
+  step.gamma = static_cast<float>(stage.gamma);
+  step.shared = stage.shared;
   if (stage.function == graph::StageFunction::kDropout) {
     step.alpha = static_cast<float>(1 / (1 - stage.alpha));
     // uniform and rate are compared as floats; 2^24 times either is a number without rounding.

@@ -42,12 +42,13 @@ class Epilogue {
     // Position of the operand in the op's inputs, -1 for none.
     int operand_index = -1;
     const float* operand = nullptr;
-    // Slope of leaky_relu and elu, factor of scale, 1 / (1 - rate) of dropout.
-    float alpha = 0;
+    // The stage's; of dropout alpha is 1 / (1 - rate).
+    float alpha = 0, beta = 0, gamma = 0;
     // Dropout keeps where the upper 24 bits of an element's random word reach it: rate 2^24,
     // rounded up, so that this is the comparison of uniform and rate as real numbers.
     int32_t keep_from = 0;
     uint64_t stream = 0;
+    int64_t shared = 1;
     // Of bias_add: a relu follows, in the same pass. After every layer with a bias it does.
     bool then_relu = false;
   };

@@ -8,6 +8,7 @@ std::optional<std::string> PooledGradientImplementation::refuse(
     const KernelCase& kernel_case) const {
   const graph::Conv2dGeometry g = graph::conv2d_geometry(kernel_case.graph, kernel_case.op);
   const graph::Conv2dWindow& w = g.window;
+  if (g.groups > 1) return "it is for convolutions of one group";
   if (g.kernel_h != 3 || g.kernel_w != 3 || !w.has_unit_steps())
     return "it is for 3x3 kernels with stride and dilation 1";
   if (w.padding.top > 2 || w.padding.left > 2)

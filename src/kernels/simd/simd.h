@@ -7,7 +7,7 @@ namespace pronghorn::kernels::simd {
 // Kernels written with Google Highway: one source, compiled for several instruction sets, of which
 // each kernel chooses the CPU's best once, when it is made. All run in plain layout; those that
 // also run in blocked ones say so. There is none of `mean`, a sum of doubles in the elements'
-// order, which leaves nothing to vectors.
+// order, which leaves nothing to vectors, and none of what encodes class numbers, a store each.
 
 const Implementation& elementwise();  // any layout, but for bias_add and dropout
 
@@ -28,6 +28,11 @@ const Implementation& conv2d_few_channels();
 const Implementation& conv2d_backward_data_few_channels();
 const Implementation& conv2d_backward_weights_few_channels();
 
+// Convolutions of as many groups as channels, over vectors of channels.
+const Implementation& conv2d_depthwise();
+const Implementation& conv2d_backward_data_depthwise();
+const Implementation& conv2d_backward_weights_depthwise();
+
 // Convolutions of 3x3 kernels with stride 1, of whole vectors of channels; any layout.
 const Implementation& conv2d_winograd();
 const Implementation& conv2d_backward_data_winograd();
@@ -39,6 +44,10 @@ const Implementation& matmul();
 
 const Implementation& softmax();
 const Implementation& softmax_backward();
+const Implementation& l2_normalize();
+const Implementation& l2_normalize_backward();
+const Implementation& log_softmax();
+const Implementation& log_softmax_backward();
 
 const Implementation& loss();
 const Implementation& loss_backward();
@@ -56,6 +65,13 @@ const Implementation& average_pool2d_backward();
 const Implementation& concatenate();
 const Implementation& slice();
 const Implementation& reorder();  // between any two layouts
+const Implementation& transpose();
+const Implementation& pad();
+const Implementation& crop();
+const Implementation& broadcast();
+const Implementation& reduce_sum();
+const Implementation& upsample2d();
+const Implementation& upsample2d_backward();
 
 const Implementation& optimizer_update();
 const Implementation& matmul_update();

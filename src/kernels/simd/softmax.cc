@@ -36,6 +36,30 @@ void softmax_backward_rows(const float* dst, const float* diff_dst, float* diff_
   }
 }
 
+void log_softmax_rows(const float* src, const float*, float* dst, int64_t rows, size_t columns) {
+  for (int64_t row = 0; row < rows; ++row, src += columns, dst += columns) {
+    const V max = max_of_row(src, columns);
+    const V log_sum = log(exponentials_of_row(src, max, dst, columns));
+    for_parts(columns, [&](auto part) HWY_ATTR {
+      part.store(hn::Sub(hn::Sub(part.load(src), max), log_sum), dst);
+    });
+  }
+}
+
+void log_softmax_backward_rows(const float* dst, const float* diff_dst, float* diff_src,
+                               int64_t rows, size_t columns) {
+  for (int64_t row = 0; row < rows; ++row) {
+    const V sum = sum_of_parts(columns, [&](auto part) HWY_ATTR { return part.load(diff_dst); });
+    for_parts(columns, [&](auto part) HWY_ATTR {
+      const V probability = exp(D(), part.load(dst));
+      part.store(hn::NegMulAdd(probability, sum, part.load(diff_dst)), diff_src);
+    });
+    dst += columns;
+    diff_dst += columns;
+    diff_src += columns;
+  }
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace pronghorn::kernels::simd
 HWY_AFTER_NAMESPACE();
@@ -52,6 +76,8 @@ namespace {
 
 HWY_EXPORT(softmax_rows);
 HWY_EXPORT(softmax_backward_rows);
+HWY_EXPORT(log_softmax_rows);
+HWY_EXPORT(log_softmax_backward_rows);
 
 using Rows = void (*)(const float* a, const float* b, float* out, int64_t rows, size_t columns);
 
@@ -81,9 +107,10 @@ class SoftmaxKernel final : public Kernel {
   float* out_ = nullptr;
 };
 
-class Softmax final : public Implementation {
+class SoftmaxImplementation final : public Implementation {
  public:
-  std::string_view name() const override { return "simd.softmax"; }
+  SoftmaxImplementation(std::string_view name, Rows (*choose)()) : name_(name), choose_(choose) {}
+  std::string_view name() const override { return name_; }
   Family family() const override { return Family::kSimd; }
   Execution execution(const KernelCase& kernel_case) const override {
     Execution execution = Implementation::execution(kernel_case);
@@ -92,34 +119,36 @@ class Softmax final : public Implementation {
   }
   std::unique_ptr<Kernel> create(const KernelCase& kernel_case) const override {
     choose_target();
-    return std::make_unique<SoftmaxKernel>(kernel_case, &HWY_DYNAMIC_DISPATCH(softmax_rows));
+    return std::make_unique<SoftmaxKernel>(kernel_case, choose_());
   }
-};
 
-class SoftmaxBackward final : public Implementation {
- public:
-  std::string_view name() const override { return "simd.softmax_backward"; }
-  Family family() const override { return Family::kSimd; }
-  Execution execution(const KernelCase& kernel_case) const override {
-    Execution execution = Implementation::execution(kernel_case);
-    execution.tasks = RowGeometry(kernel_case.output(0).shape).tasks();
-    return execution;
-  }
-  std::unique_ptr<Kernel> create(const KernelCase& kernel_case) const override {
-    choose_target();
-    return std::make_unique<SoftmaxKernel>(kernel_case,
-                                           &HWY_DYNAMIC_DISPATCH(softmax_backward_rows));
-  }
+ private:
+  std::string_view name_;
+  Rows (*choose_)();
 };
 
 }  // namespace
 
 const Implementation& softmax() {
-  static const Softmax implementation;
+  static const SoftmaxImplementation implementation(
+      "simd.softmax", []() -> Rows { return &HWY_DYNAMIC_DISPATCH(softmax_rows); });
   return implementation;
 }
 const Implementation& softmax_backward() {
-  static const SoftmaxBackward implementation;
+  static const SoftmaxImplementation implementation(
+      "simd.softmax_backward",
+      []() -> Rows { return &HWY_DYNAMIC_DISPATCH(softmax_backward_rows); });
+  return implementation;
+}
+const Implementation& log_softmax() {
+  static const SoftmaxImplementation implementation(
+      "simd.log_softmax", []() -> Rows { return &HWY_DYNAMIC_DISPATCH(log_softmax_rows); });
+  return implementation;
+}
+const Implementation& log_softmax_backward() {
+  static const SoftmaxImplementation implementation(
+      "simd.log_softmax_backward",
+      []() -> Rows { return &HWY_DYNAMIC_DISPATCH(log_softmax_backward_rows); });
   return implementation;
 }
 

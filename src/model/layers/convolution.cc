@@ -1,3 +1,5 @@
+#include "model/layers/convolution.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -5,106 +7,153 @@
 
 #include "graph/ops/conv2d.h"
 #include "graph/ops/elementwise.h"
+#include "graph/ops/reshape.h"
 #include "model/activation.h"
 #include "model/config_reader.h"
 #include "model/layer.h"
 #include "model/layer_registry.h"
-#include "model/layers/window.h"
 
 namespace pronghorn::model {
+
+using Json = nlohmann::ordered_json;
+
+Window read_window(const Spatial& spatial, ConfigReader& reader, bool allow_causal) {
+  Window window{.size = spatial.read(reader, "kernel_size", std::nullopt),
+                .strides = spatial.read(reader, "strides", {{1, 1}}),
+                .dilation = spatial.read(reader, "dilation_rate", {{1, 1}}),
+                .edges = reader.edge_padding("padding", allow_causal)};
+  // Keras refuses it too, as its backends can't do both.
+  if (std::max(window.strides[0], window.strides[1]) > 1 &&
+      std::max(window.dilation[0], window.dilation[1]) > 1)
+    reader.fail("dilation_rate", "and 'strides' are both above 1; one of them must be 1");
+  return window;
+}
+
+void write_window(const Spatial& spatial, const Window& window, Json& config) {
+  config["kernel_size"] = spatial.extents(window.size);
+  config["strides"] = spatial.extents(window.strides);
+  config["padding"] = to_string(window.edges);
+  config["data_format"] = spatial.data_format();
+  config["dilation_rate"] = spatial.extents(window.dilation);
+}
+
+std::string kernel_does_not_fit(const Spatial& spatial, const Window& window, const Shape& image) {
+  return fmt::format(
+      "kernel {} is larger than its input {}; use padding='same' or a smaller kernel",
+      spatial.text(window.span(0), window.span(1)), spatial.text(image[0], image[1]));
+}
+
+Shape kernel_shape(const Spatial& spatial, const Window& window, int64_t inputs, int64_t outputs) {
+  std::vector<int64_t> extents = spatial.extents(window.size);
+  extents.push_back(inputs);
+  extents.push_back(outputs);
+  return Shape(std::move(extents));
+}
+
+graph::ValueId image_kernel(graph::Builder& builder, const Window& window, graph::ValueId kernel,
+                            int64_t inputs, int64_t outputs) {
+  const Shape shape{window.size[0], window.size[1], inputs, outputs};
+  return builder.graph().value(kernel).shape == shape ? kernel
+                                                      : graph::reshape(builder, kernel, shape);
+}
+
 namespace {
 
-struct Conv2DArguments {
+struct ConvolutionArguments {
   int64_t filters;
   Window window;
+  int64_t groups;
   std::string activation;
   bool use_bias;
   WeightArguments kernel;
   WeightArguments bias;
 };
 
-// activation(convolution + bias); weights kernel (height, width, in, filters), bias (filters).
-class Conv2D final : public Layer {
+// Conv1D and Conv2D: activation(convolution + bias); weights kernel (height, width, in / groups,
+// filters), bias (filters).
+class Convolution final : public Layer {
  public:
-  explicit Conv2D(Conv2DArguments arguments) : arguments_(std::move(arguments)) {}
+  Convolution(Spatial spatial, ConvolutionArguments arguments)
+      : spatial_(spatial), arguments_(std::move(arguments)) {}
 
-  std::string_view class_name() const override { return "Conv2D"; }
+  std::string_view class_name() const override { return spatial_.rank() == 1 ? "Conv1D" : "Conv2D"; }
 
-  nlohmann::ordered_json config() const override {
-    return {{"filters", arguments_.filters},
-            {"kernel_size", arguments_.window.size},
-            {"strides", arguments_.window.strides},
-            {"padding", arguments_.window.same_padding ? "same" : "valid"},
-            {"data_format", "channels_last"},
-            {"dilation_rate", arguments_.window.dilation},
-            {"groups", 1},
-            {"activation", arguments_.activation},
-            {"use_bias", arguments_.use_bias},
-            {"kernel_initializer", to_json(arguments_.kernel.initializer)},
-            {"bias_initializer", to_json(arguments_.bias.initializer)},
-            {"kernel_regularizer", to_json(arguments_.kernel.regularizer)},
-            {"bias_regularizer", to_json(arguments_.bias.regularizer)},
-            {"activity_regularizer", nullptr},
-            {"kernel_constraint", to_json(arguments_.kernel.constraint)},
-            {"bias_constraint", to_json(arguments_.bias.constraint)}};
+  Json config() const override {
+    Json config = Json::object();
+    config["filters"] = arguments_.filters;
+    write_window(spatial_, arguments_.window, config);
+    config.update({{"groups", arguments_.groups},
+                   {"activation", arguments_.activation},
+                   {"use_bias", arguments_.use_bias},
+                   {"kernel_initializer", to_json(arguments_.kernel.initializer)},
+                   {"bias_initializer", to_json(arguments_.bias.initializer)},
+                   {"kernel_regularizer", to_json(arguments_.kernel.regularizer)},
+                   {"bias_regularizer", to_json(arguments_.bias.regularizer)},
+                   {"activity_regularizer", nullptr},
+                   {"kernel_constraint", to_json(arguments_.kernel.constraint)},
+                   {"bias_constraint", to_json(arguments_.bias.constraint)}});
+    return config;
   }
 
   Shape output_shape(std::span<const Shape> inputs) const override {
-    const Shape& image = only_input(inputs, 3, "images (height, width, channels)");
-    const Window& window = arguments_.window;
-    const auto [height, width] = window.outputs(image);
-    if (height < 1 || width < 1)
-      fail(fmt::format(
-          "kernel ({}, {}) is larger than its input ({}, {}); use padding='same' or a smaller "
-          "kernel",
-          window.span(0), window.span(1), image[0], image[1]));
-    return {height, width, arguments_.filters};
+    const Shape& input = only_input(inputs, spatial_.rank() + 1, spatial_.kind());
+    const Shape image = spatial_.image(input);
+    if (image[2] % arguments_.groups != 0)
+      fail(fmt::format("its input {} has {} channels, which {} groups don't divide",
+                       input.to_string_any_batch(), image[2], arguments_.groups));
+    const auto [height, width] = arguments_.window.outputs(image);
+    if (height < 1 || width < 1) fail(kernel_does_not_fit(spatial_, arguments_.window, image));
+    return spatial_.tensor({height, width, arguments_.filters});
   }
 
   graph::ValueId lower(Lowering& lowering, std::span<const graph::ValueId> inputs) const override {
     graph::Builder& builder = lowering.builder;
-    const Window& window = arguments_.window;
-    const Shape image = builder.graph().value(inputs[0]).shape.without_batch();
-    graph::ValueId value = graph::conv2d(builder, inputs[0], lowering.weights[0],
-                                         {window.strides[0], window.strides[1], window.dilation[0],
-                                          window.dilation[1], window.padding(image)});
+    const graph::ValueId src = spatial_.to_image(builder, inputs[0]);
+    const Shape image = builder.graph().value(src).shape.without_batch();
+    const graph::ValueId kernel =
+        image_kernel(builder, arguments_.window, lowering.weights[0], image[2] / arguments_.groups,
+                     arguments_.filters);
+    graph::ValueId value =
+        graph::conv2d(builder, src, kernel, arguments_.window.convolution(image));
     if (arguments_.use_bias) value = graph::bias_add(builder, value, lowering.weights[1]);
-    return lower_activation(builder, value, arguments_.activation);
+    return spatial_.to_tensor(builder, lower_activation(builder, value, arguments_.activation));
   }
 
  protected:
+  int64_t channels(const Shape& input) const override { return spatial_.channels(input); }
+
   void build(std::span<const Shape> inputs) override {
-    const Window& window = arguments_.window;
-    add_weight("kernel", {window.size[0], window.size[1], inputs[0].back(), arguments_.filters},
+    add_weight("kernel",
+               kernel_shape(spatial_, arguments_.window,
+                            spatial_.channels(inputs[0]) / arguments_.groups, arguments_.filters),
                arguments_.kernel);
     if (arguments_.use_bias) add_weight("bias", {arguments_.filters}, arguments_.bias);
   }
 
  private:
-  Conv2DArguments arguments_;
+  Spatial spatial_;
+  ConvolutionArguments arguments_;
 };
 
-}  // namespace
-
-std::shared_ptr<Layer> make_conv2d(ConfigReader& reader) {
-  Conv2DArguments arguments{
+std::shared_ptr<Layer> make_convolution(int rank, ConfigReader& reader) {
+  const Spatial spatial(rank, reader);
+  ConvolutionArguments arguments{
       .filters = reader.positive("filters"),
-      .window = {.size = reader.pair("kernel_size", std::nullopt),
-                 .strides = reader.pair("strides", {{1, 1}}),
-                 .dilation = reader.pair("dilation_rate", {{1, 1}}),
-                 .same_padding = reader.padding_same("padding")},
+      .window = read_window(spatial, reader, /*allow_causal=*/rank == 1),
+      .groups = reader.integer("groups", 1),
       .activation = reader.activation("activation", "linear"),
       .use_bias = reader.boolean("use_bias", true),
       .kernel = reader.weight("kernel", "glorot_uniform"),
       .bias = reader.weight("bias", "zeros")};
-  reader.only_default("data_format", "channels_last");
-  reader.only_default("groups", 1);
-  // Keras refuses it too, as its backends can't do both.
-  const Window& window = arguments.window;
-  if (std::max(window.strides[0], window.strides[1]) > 1 &&
-      std::max(window.dilation[0], window.dilation[1]) > 1)
-    reader.fail("dilation_rate", "and 'strides' are both above 1; one of them must be 1");
-  return std::make_shared<Conv2D>(std::move(arguments));
+  if (arguments.groups < 1 || arguments.filters % arguments.groups != 0)
+    reader.fail("groups", fmt::format("is {}; it must be positive and divide the {} filters",
+                                      arguments.groups, arguments.filters));
+  return std::make_shared<Convolution>(spatial, std::move(arguments));
 }
+
+}  // namespace
+
+std::shared_ptr<Layer> make_conv1d(ConfigReader& reader) { return make_convolution(1, reader); }
+std::shared_ptr<Layer> make_conv2d(ConfigReader& reader) { return make_convolution(2, reader); }
 
 }  // namespace pronghorn::model
