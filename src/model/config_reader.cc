@@ -26,9 +26,16 @@ void ConfigReader::fail(std::string_view name, std::string_view what) const {
   throw ArgumentError(fmt::format("{}: argument '{}' {}", layer_, name, what));
 }
 
+void ConfigReader::note(std::string_view name, std::string supported) {
+  if (used_.emplace(name).second) arguments_.push_back({std::string(name), ""});
+  if (supported.empty()) return;
+  for (Argument& argument : arguments_)
+    if (argument.name == name) argument.supported = std::move(supported);
+}
+
 const Json& ConfigReader::get(std::string_view name) {
   static const Json null;
-  used_.emplace(name);
+  note(name);
   const auto found = json_.find(name);
   return found == json_.end() ? null : *found;
 }
@@ -121,6 +128,7 @@ std::optional<std::vector<int64_t>> ConfigReader::integers(std::string_view name
 
 std::string ConfigReader::one_of(std::string_view name, std::string_view missing,
                                  std::initializer_list<std::string_view> supported) {
+  note(name, fmt::format("{}", fmt::join(supported, ", ")));
   std::string value = text(name, missing);
   if (std::find(supported.begin(), supported.end(), value) == supported.end())
     throw UnsupportedError(fmt::format("{}: argument '{}' is '{}'; Pronghorn supports {}", layer_,
@@ -231,6 +239,7 @@ Shape ConfigReader::batch_shape(std::string_view name) {
 }
 
 void ConfigReader::only_default(std::string_view name, const Json& expected) {
+  note(name, fmt::format("only {}", excerpt(expected)));
   const Json& value = get(name);
   if (value.is_null() || value == expected) return;
   throw UnsupportedError(fmt::format("{}: argument '{}' is {}; Pronghorn supports only {}", layer_,

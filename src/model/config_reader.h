@@ -67,9 +67,18 @@ class ConfigReader {
   int64_t to_integer(std::string_view name, const nlohmann::ordered_json& value) const;
 
   // An argument that makes no difference here.
-  void ignore(std::string_view name) { used_.emplace(name); }
+  void ignore(std::string_view name) { note(name, "makes no difference"); }
   // An argument of which Pronghorn knows Keras's default only: anything else is refused.
   void only_default(std::string_view name, const nlohmann::ordered_json& value);
+
+  // The arguments asked for so far, in that order: what the layer knows of Keras's, and what of each
+  // it supports, where that is not all ("only null", "nearest, bilinear"). Documentation is made
+  // from it.
+  struct Argument {
+    std::string name;
+    std::string supported;
+  };
+  const std::vector<Argument>& arguments() const { return arguments_; }
 
   // Refuses every argument that was not asked for and is not null: it would change what the layer
   // means.
@@ -85,8 +94,12 @@ class ConfigReader {
   template <class FromJson>
   auto read(std::string_view name, const nlohmann::ordered_json& value, FromJson from_json) const;
 
+  // Takes note that an argument was asked for.
+  void note(std::string_view name, std::string supported = "");
+
   const nlohmann::ordered_json& json_;
   std::string layer_;
+  std::vector<Argument> arguments_;
   std::set<std::string, std::less<>> used_;
 };
 

@@ -2,8 +2,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include "graph/ops/broadcast.h"
 #include "graph/ops/conv2d.h"
 #include "graph/ops/elementwise.h"
+#include "graph/ops/reshape.h"
 #include "model/activation.h"
 #include "model/config_reader.h"
 #include "model/layer.h"
@@ -68,8 +70,17 @@ class SeparableConvolution final : public Layer {
 
   graph::ValueId lower(Lowering& lowering, std::span<const graph::ValueId> inputs) const override {
     graph::Builder& builder = lowering.builder;
-    const graph::ValueId src = spatial_.to_image(builder, inputs[0]);
-    const Shape image = builder.graph().value(src).shape.without_batch();
+    graph::ValueId src = spatial_.to_image(builder, inputs[0]);
+    const Shape shape = builder.graph().value(src).shape;
+    const Shape image = shape.without_batch();
+    // Each channel as often as it has kernels: that pass over the images costs less than what a
+    // kernel for several outputs a channel would lose to a kernel for one.
+    if (const int64_t times = arguments_.depth_multiplier; times > 1) {
+      const int64_t pixels = shape.elements() / shape[3];
+      src = graph::reshape(builder, src, {shape[0], pixels / shape[0] * shape[3], 1});
+      src = graph::broadcast(builder, src, {shape[0], pixels / shape[0] * shape[3], times});
+      src = graph::reshape(builder, src, {shape[0], shape[1], shape[2], shape[3] * times});
+    }
     const int64_t depthwise_channels = image[2] * arguments_.depth_multiplier;
     size_t next = 0;
     // Keras's (height, width, in, depth_multiplier), as it lies, is the kernel of so many groups.
