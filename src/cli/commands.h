@@ -14,6 +14,7 @@ void add_evaluate(CLI::App& program);
 void add_predict(CLI::App& program);
 void add_explain(CLI::App& program);
 void add_compare(CLI::App& program);
+void add_convert(CLI::App& program);
 void add_machine(CLI::App& program);
 void add_zoo(CLI::App& program);
 void add_data(CLI::App& program);

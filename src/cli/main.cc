@@ -73,6 +73,7 @@ int main(int argc, char** argv) {
   pronghorn::cli::add_predict(program);
   pronghorn::cli::add_explain(program);
   pronghorn::cli::add_compare(program);
+  pronghorn::cli::add_convert(program);
   pronghorn::cli::add_machine(program);
   pronghorn::cli::add_zoo(program);
   pronghorn::cli::add_data(program);

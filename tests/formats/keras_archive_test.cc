@@ -99,8 +99,9 @@ struct Training {
     }
   }
   static Model model(const std::string& name = "adam") {
-    Sequential model({6}, {Dense(5).activation("relu"), Dropout(0.3), BatchNormalization(),
-                           Dense(2).activation("softmax")});
+    Sequential model({6}, {layers::Dense(5, {.activation = "relu"}), layers::Dropout(0.3),
+                           layers::BatchNormalization(),
+                           layers::Dense(2, {.activation = "softmax"})});
     CompileConfig config;
     config.optimizer = optimizer(name);
     // No float32.
