@@ -18,5 +18,6 @@ void add_convert(CLI::App& program);
 void add_machine(CLI::App& program);
 void add_zoo(CLI::App& program);
 void add_data(CLI::App& program);
+void add_keras(CLI::App& program);
 
 }  // namespace pronghorn::cli

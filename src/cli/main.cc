@@ -25,7 +25,7 @@ std::string wrong_use(const CLI::App& program, const CLI::ParseError& error, int
     return fmt::format("{}; see 'pronghorn {} --help'", error.what(), chosen.front()->get_name());
   std::vector<std::string> commands;
   for (const CLI::App* command : program.get_subcommands(nullptr))
-    commands.push_back(command->get_name());
+    if (!command->get_group().empty()) commands.push_back(command->get_name());
   const bool named = argc > 1 && argv[1][0] != '-';
   return fmt::format("{}; the commands are {}; see 'pronghorn --help'",
                      named ? fmt::format("there is no command '{}'", argv[1]) : error.what(),
@@ -77,6 +77,7 @@ int main(int argc, char** argv) {
   pronghorn::cli::add_machine(program);
   pronghorn::cli::add_zoo(program);
   pronghorn::cli::add_data(program);
+  pronghorn::cli::add_keras(program);
   program.require_subcommand(1);
   return run(program, argc, argv);
 }

@@ -29,7 +29,7 @@ void ConfigReader::fail(std::string_view name, std::string_view what) const {
 void ConfigReader::note(std::string_view name, std::string supported) {
   if (used_.emplace(name).second) arguments_.push_back({std::string(name), ""});
   if (supported.empty()) return;
-  for (Argument& argument : arguments_)
+  for (KerasArgument& argument : arguments_)
     if (argument.name == name) argument.supported = std::move(supported);
 }
 

@@ -14,6 +14,7 @@
 #include "model/layers/window.h"
 #include "model/regularizer.h"
 #include "model/weight.h"
+#include "pronghorn/keras_support.h"
 #include "pronghorn/shape.h"
 
 namespace pronghorn::model {
@@ -74,11 +75,7 @@ class ConfigReader {
   // The arguments asked for so far, in that order: what the layer knows of Keras's, and what of each
   // it supports, where that is not all ("only null", "nearest, bilinear"). Documentation is made
   // from it.
-  struct Argument {
-    std::string name;
-    std::string supported;
-  };
-  const std::vector<Argument>& arguments() const { return arguments_; }
+  const std::vector<KerasArgument>& arguments() const { return arguments_; }
 
   // Refuses every argument that was not asked for and is not null: it would change what the layer
   // means.
@@ -99,7 +96,7 @@ class ConfigReader {
 
   const nlohmann::ordered_json& json_;
   std::string layer_;
-  std::vector<Argument> arguments_;
+  std::vector<KerasArgument> arguments_;
   std::set<std::string, std::less<>> used_;
 };
 

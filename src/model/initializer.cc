@@ -133,6 +133,12 @@ void check_one_of(ConfigReader& reader, std::string_view argument, const std::st
 
 }  // namespace
 
+std::vector<std::string> known_initializers() {
+  std::vector<std::string> names;
+  for (const Known& known : kKnown) names.emplace_back(known.name);
+  return names;
+}
+
 Initializer initializer_from_name(std::string_view name) {
   const Known& known = find(name);
   Initializer initializer;

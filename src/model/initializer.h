@@ -26,6 +26,7 @@ struct Initializer {
 // By Keras's name in either form ("glorot_uniform", "GlorotUniform"); throws ArgumentError that
 // lists the known ones.
 Initializer initializer_from_name(std::string_view name);
+std::vector<std::string> known_initializers();
 // From a string or Keras's object {class_name, config}.
 Initializer initializer_from_json(const nlohmann::ordered_json& json);
 nlohmann::ordered_json to_json(const Initializer& initializer);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "model/layer.h"
+#include "pronghorn/keras_support.h"
 
 namespace pronghorn::model {
 
@@ -22,6 +23,9 @@ std::shared_ptr<Layer> layer_from_config(std::string_view class_name,
 nlohmann::ordered_json full_config(const Layer& layer);
 
 std::vector<std::string_view> layer_class_names();
+
+// The arguments that this class's maker asks for, and what it supports of each.
+std::vector<KerasArgument> layer_arguments(std::string_view class_name);
 
 // One maker per layer class, in the class's file in layers/.
 using LayerFactory = std::shared_ptr<Layer> (*)(ConfigReader&);
