@@ -20,7 +20,8 @@ void print_names(const char* heading, const std::vector<std::string>& names) {
 void print_support() {
   fmt::print(
       "# What Pronghorn knows of Keras\n\n"
-      "Made from the code by `scripts/generate-keras-compatibility`. Names and formulas are those of "
+      "Made from the code by `scripts/generate-keras-compatibility`. Names and formulas are those "
+      "of "
       "Keras 3.15; `tests/conformance` compares the numbers. What is not listed is refused by name "
       "when a model is read, before any data is.\n\n"
       "All computation is in float32. A layer also has `name`, `trainable`, `dtype` (only float32) "

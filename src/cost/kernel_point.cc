@@ -91,8 +91,7 @@ KernelPoint kernel_point(const kernels::KernelCase& kernel_case,
   point.work = static_cast<double>(cost.bytes_read + cost.bytes_written);
   // What one call of a kernel sees is a slice of the batch.
   const auto slices = static_cast<double>(BatchSlices(std::max<int64_t>(1, graph.batch)).count());
-  const Shape& shape =
-      op.inputs.empty() ? kernel_case.output(0).shape : kernel_case.input(0).shape;
+  const Shape& shape = op.inputs.empty() ? kernel_case.output(0).shape : kernel_case.input(0).shape;
   point.features = {log_of_bytes(point.work / slices),
                     log_of(shape.rank() == 0 ? 1 : shape.back())};
   if (is_pooling(*op.kind)) {

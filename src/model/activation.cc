@@ -52,20 +52,28 @@ struct Entry {
 // The formulas and constants are Keras 3.15's (keras/src/activations) on JAX.
 constexpr std::array kActivations = {
     Entry{"celu", "",  // with its alpha of 1 it is elu
-          [](Builder& b, ValueId x) { return graph::elementwise(b, x, {F::kElu, -1, 1.0}); }},
+          [](Builder& b, ValueId x) {
+            return graph::elementwise(b, x, {F::kElu, -1, 1.0});
+          }},
     Entry{"elu", "",
-          [](Builder& b, ValueId x) { return graph::elementwise(b, x, {F::kElu, -1, 1.0}); }},
+          [](Builder& b, ValueId x) {
+            return graph::elementwise(b, x, {F::kElu, -1, 1.0});
+          }},
     Entry{"exponential", "", stage<F::kExponential>},
     Entry{"gelu", "", stage<F::kGelu>},
     Entry{"glu", "", glu},
     Entry{"hard_shrink", "",
-          [](Builder& b, ValueId x) { return graph::elementwise(b, x, {F::kHardShrink, -1, 0.5}); }},
+          [](Builder& b, ValueId x) {
+            return graph::elementwise(b, x, {F::kHardShrink, -1, 0.5});
+          }},
     Entry{"hard_sigmoid", "", hard_sigmoid},
     Entry{"hard_silu", "hard_swish",
           [](Builder& b, ValueId x) { return graph::multiply(b, hard_sigmoid(b, x), x); }},
     Entry{"hard_tanh", "", [](Builder& b, ValueId x) { return clip(b, x, -1, 1); }},
     Entry{"leaky_relu", "",
-          [](Builder& b, ValueId x) { return graph::elementwise(b, x, {F::kLeakyRelu, -1, 0.2}); }},
+          [](Builder& b, ValueId x) {
+            return graph::elementwise(b, x, {F::kLeakyRelu, -1, 0.2});
+          }},
     Entry{"linear", "", [](Builder&, ValueId x) { return x; }},
     Entry{"log_sigmoid", "",
           [](Builder& b, ValueId x) {
@@ -83,7 +91,9 @@ constexpr std::array kActivations = {
     Entry{"sigmoid", "", stage<F::kSigmoid>},
     Entry{"silu", "swish", stage<F::kSilu>},
     Entry{"soft_shrink", "",
-          [](Builder& b, ValueId x) { return graph::elementwise(b, x, {F::kSoftShrink, -1, 0.5}); }},
+          [](Builder& b, ValueId x) {
+            return graph::elementwise(b, x, {F::kSoftShrink, -1, 0.5});
+          }},
     Entry{"softmax", "", graph::softmax},
     Entry{"softplus", "", stage<F::kSoftplus>},
     Entry{"softsign", "", stage<F::kSoftsign>},
@@ -93,7 +103,9 @@ constexpr std::array kActivations = {
             return graph::scale(b, clip(b, graph::shift(b, x, 1), 0, 2), 0.5);
           }},
     Entry{"squareplus", "",
-          [](Builder& b, ValueId x) { return graph::elementwise(b, x, {F::kSquareplus, -1, 4}); }},
+          [](Builder& b, ValueId x) {
+            return graph::elementwise(b, x, {F::kSquareplus, -1, 4});
+          }},
     Entry{"tanh", "", stage<F::kTanh>},
     Entry{"tanh_shrink", "",
           [](Builder& b, ValueId x) { return graph::subtract(b, x, stage<F::kTanh>(b, x)); }},

@@ -38,11 +38,11 @@ class ConfigReader {
   // 2, or [0, 1]; `one` tells which of the two it was.
   std::vector<int64_t> integers(std::string_view name, std::vector<int64_t> missing, bool& one);
   // So many integers, each at least `least`; one may stand for all. None where it is missing.
-  std::optional<std::vector<int64_t>> integers(std::string_view name, size_t count,
-                                               int64_t least);
+  std::optional<std::vector<int64_t>> integers(std::string_view name, size_t count, int64_t least);
   // "valid", "same", and "causal" where it is allowed; in any case of letters, as in Keras.
   EdgePadding edge_padding(std::string_view name, bool allow_causal = false);
-  // The canonical name of a known activation; only a layer that is nothing else may have `any_shape`.
+  // The canonical name of a known activation; only a layer that is nothing else may have
+  // `any_shape`.
   std::string activation(std::string_view name, std::string_view missing, bool any_shape = false);
   Initializer initializer(std::string_view name, std::string_view missing);
   std::optional<Regularizer> regularizer(std::string_view name);
@@ -72,9 +72,9 @@ class ConfigReader {
   // An argument of which Pronghorn knows Keras's default only: anything else is refused.
   void only_default(std::string_view name, const nlohmann::ordered_json& value);
 
-  // The arguments asked for so far, in that order: what the layer knows of Keras's, and what of each
-  // it supports, where that is not all ("only null", "nearest, bilinear"). Documentation is made
-  // from it.
+  // The arguments asked for so far, in that order: what the layer knows of Keras's, and what of
+  // each it supports, where that is not all ("only null", "nearest, bilinear"). Documentation is
+  // made from it.
   const std::vector<KerasArgument>& arguments() const { return arguments_; }
 
   // Refuses every argument that was not asked for and is not null: it would change what the layer

@@ -112,22 +112,32 @@ std::vector<std::string_view> layer_class_names() {
 
 std::vector<KerasArgument> layer_arguments(std::string_view class_name) {
   // Every argument that some layer can't do without, of values that any takes.
-  static const Json kSample = {{"activation", "relu"}, {"batch_shape", {nullptr, 1}},
-                               {"bin_boundaries", {0}}, {"dims", {1}},
-                               {"filters", 1}, {"kernel_size", 1},
-                               {"n", 1}, {"num_tokens", 1},
-                               {"rate", 0.5}, {"scale", 1},
-                               {"stddev", 1}, {"target_shape", {1}},
-                               {"units", 1}, {"axes", 1},
-                               {"input_dim", 1}, {"output_dim", 1},
-                               {"num_heads", 1}, {"key_dim", 1}};
+  static const Json kSample = {{"activation", "relu"},
+                               {"batch_shape", {nullptr, 1}},
+                               {"bin_boundaries", {0}},
+                               {"dims", {1}},
+                               {"filters", 1},
+                               {"kernel_size", 1},
+                               {"n", 1},
+                               {"num_tokens", 1},
+                               {"rate", 0.5},
+                               {"scale", 1},
+                               {"stddev", 1},
+                               {"target_shape", {1}},
+                               {"units", 1},
+                               {"axes", 1},
+                               {"input_dim", 1},
+                               {"output_dim", 1},
+                               {"num_heads", 1},
+                               {"key_dim", 1}};
   ConfigReader reader(kSample, fmt::format("layer {}", class_name));
   for (const Entry& entry : kLayers)
     if (entry.class_name == class_name) {
       try {
         entry.make(reader);
       } catch (const Error&) {
-        // It wraps another layer, or needs what no sample has: what it asked for until then is told.
+        // It wraps another layer, or needs what no sample has: what it asked for until then is
+        // told.
       }
     }
   return reader.arguments();

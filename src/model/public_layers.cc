@@ -43,8 +43,7 @@ Layer make(const char* class_name, Json config, const std::string& name) {
 
 Json to_json(const Regularizer& regularizer) {
   if (regularizer.l1 == 0 && regularizer.l2 == 0) return nullptr;
-  return {{"class_name", "L1L2"},
-          {"config", {{"l1", regularizer.l1}, {"l2", regularizer.l2}}}};
+  return {{"class_name", "L1L2"}, {"config", {{"l1", regularizer.l1}, {"l2", regularizer.l2}}}};
 }
 
 Json to_json(const Constraint& constraint) {
@@ -110,9 +109,8 @@ Layer make_separable(const char* class_name, int64_t filters, const Size& kernel
 
 template <class Size, class Options>
 Layer make_pooling(const char* class_name, const Size& pool_size, const Options& options) {
-  Json config = {{"pool_size", pool_size},
-                 {"padding", options.padding},
-                 {"data_format", options.data_format}};
+  Json config = {
+      {"pool_size", pool_size}, {"padding", options.padding}, {"data_format", options.data_format}};
   if (options.strides != Size{}) config["strides"] = options.strides;
   return make(class_name, std::move(config), options.name);
 }
@@ -253,9 +251,7 @@ Layer Reshape(const Shape& target_shape, NameOption options) {
   return make("Reshape", std::move(config), options.name);
 }
 
-Layer Dropout(double rate, NameOption options) {
-  return make_of("Dropout", "rate", rate, options);
-}
+Layer Dropout(double rate, NameOption options) { return make_of("Dropout", "rate", rate, options); }
 Layer SpatialDropout1D(double rate, NameOption options) {
   return make_of("SpatialDropout1D", "rate", rate, options);
 }
@@ -337,8 +333,8 @@ Layer CategoryEncoding(int64_t num_tokens, const std::string& output_mode, NameO
 }
 Layer Discretization(const std::vector<double>& bin_boundaries, const std::string& output_mode,
                      NameOption options) {
-  return make("Discretization",
-              {{"bin_boundaries", bin_boundaries}, {"output_mode", output_mode}}, options.name);
+  return make("Discretization", {{"bin_boundaries", bin_boundaries}, {"output_mode", output_mode}},
+              options.name);
 }
 
 }  // namespace layers

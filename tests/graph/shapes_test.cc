@@ -153,8 +153,9 @@ TEST_F(ShapesTest, Transpose) {
   EXPECT_EQ(shape(transpose(builder, src, {0, 3, 1, 2})), (Shape{2, 5, 3, 4}));
   EXPECT_EQ(transpose(builder, src, {0, 1, 2, 3}), src);
   for (const std::vector<int64_t>& wrong : {std::vector<int64_t>{0, 1, 2}, {0, 1, 2, 2}})
-    EXPECT_TRUE(shape_error([&] { transpose(builder, src, wrong); })
-                    .ends_with("is no order of the axes of (2, 3, 4, 5)"));
+    EXPECT_TRUE(shape_error([&] {
+                  transpose(builder, src, wrong);
+                }).ends_with("is no order of the axes of (2, 3, 4, 5)"));
 }
 
 TEST_F(ShapesTest, TransposeGeometryIsAsSmallAsItCanBe) {
@@ -182,7 +183,9 @@ TEST_F(ShapesTest, BroadcastAndReduceSum) {
   EXPECT_EQ(shape(broadcast(builder, src, {2, 3, 4, 5})), (Shape{2, 3, 4, 5}));
   EXPECT_EQ(graph.ops.size(), 2u);  // an op for each group of neighbouring axes
   EXPECT_EQ(shape(reduce_sum(builder, input({2, 3, 4, 5}), {1, 1, 1, 5})), (Shape{1, 1, 1, 5}));
-  EXPECT_EQ(shape_error([&] { broadcast(builder, src, {2, 3, 5, 5}); }),
+  EXPECT_EQ(shape_error([&] {
+              broadcast(builder, src, {2, 3, 5, 5});
+            }),
             "(2, 1, 4, 1) can't be broadcast to (2, 3, 5, 5)");
 }
 

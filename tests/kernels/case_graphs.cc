@@ -58,10 +58,10 @@ void make_conv2d(const Case& described, GraphMaker& maker) {
   const graph::Conv2dWindow window{strides.first, strides.second, dilation.first, dilation.second,
                                    padding_of(described, src_shape, kernel, strides, dilation)};
   const ValueId src = maker.uniform(src_shape, -1, 1);
-  const ValueId weights = maker.uniform(
-      {kernel.first, kernel.second, src_shape[3] / described.integer("groups", 1),
-       described.integer("filters")},
-      -1, 1);
+  const ValueId weights =
+      maker.uniform({kernel.first, kernel.second, src_shape[3] / described.integer("groups", 1),
+                     described.integer("filters")},
+                    -1, 1);
   const ValueId dst = graph::conv2d(maker.builder(), src, weights, window);
   graph::Graph& graph = maker.builder().graph();
   size_t backward_weights_op = 1;

@@ -144,8 +144,7 @@ double stage_rounding(const graph::Stage& stage, double x, double o, double y) {
     case StageFunction::kShift:  // alpha and beta are rounded to floats
       return 3 * kUnit * (std::abs(y) + std::abs(stage.alpha) + std::abs(stage.beta));
     case StageFunction::kCappedRelu:
-      return 3 * kUnit * (std::abs(y) + std::abs(stage.beta) +
-                          std::abs(stage.alpha * stage.gamma));
+      return 3 * kUnit * (std::abs(y) + std::abs(stage.beta) + std::abs(stage.alpha * stage.gamma));
     case StageFunction::kSoftsign:
     case StageFunction::kSquareplus:
     case StageFunction::kSoftsignBackward:
@@ -306,10 +305,10 @@ std::vector<Tensor> l2_normalize_bounds(const FilledGraph& filled, const graph::
       if (backward) dot += std::abs(src[c] * input(filled, op, 1)[c]);
     }
     for (size_t c = row; c < row + columns; ++c) {
-      const double terms = backward ? (std::abs(input(filled, op, 1)[c]) +
-                                       std::abs(src[c]) * dot / squares) /
-                                          std::sqrt(squares)
-                                    : std::abs(expected[c]);
+      const double terms =
+          backward ? (std::abs(input(filled, op, 1)[c]) + std::abs(src[c]) * dot / squares) /
+                         std::sqrt(squares)
+                   : std::abs(expected[c]);
       bound[c] = relative * terms + kSmallest;
     }
   }

@@ -81,6 +81,16 @@ TEST(ElementwiseSweep, DropoutStartsInTheMiddleOfABlockOfRandomWords) {
   }
 }
 
+TEST(ElementwiseSweep, RowsOfAnImageShareDropoutsNumbers) {
+  for (int64_t channels : {1, 3, 4, 17}) {
+    GraphMaker maker;
+    maker.builder().add_op(graph::elementwise_kind(), {maker.uniform({3, 5, channels}, -4, 4)});
+    maker.set_epilogue(0, {"dropout:0.4"});
+    maker.builder().graph().ops[0].epilogue[0].shared = 5;
+    expect_all_candidates_within_bounds(maker.filled());
+  }
+}
+
 TEST(SumRowsSweep, AllChannelCountsUpToTwoVectorsAndOne) {
   for (int64_t channels = 1; channels <= kTwoVectors + 1; ++channels) {
     GraphMaker maker;

@@ -212,6 +212,164 @@ struct Refusal {
 
 void PrintTo(const Refusal& refusal, std::ostream* out) { *out << refusal.class_name; }
 
+// What a layer becomes: its output's shape for a batch of three, and its ops.
+struct Lowers {
+  std::string class_name;
+  Json config;
+  std::vector<Shape> inputs;
+  Shape output;
+  std::vector<std::string> kinds;
+};
+std::ostream& operator<<(std::ostream& out, const Lowers& test) {
+  return out << test.class_name << " " << test.config;
+}
+
+class LoweredLayers : public testing::TestWithParam<Lowers> {};
+
+TEST_P(LoweredLayers, AreTheseOps) {
+  const LoweredLayer layer = lower(GetParam().class_name, GetParam().config, GetParam().inputs);
+  EXPECT_EQ(layer.output, GetParam().output);
+  EXPECT_EQ(layer.kinds, GetParam().kinds);
+}
+
+TEST_P(LoweredLayers, ComeBackFromTheirConfig) {
+  const auto made = layer_from_config(GetParam().class_name, GetParam().config);
+  const Json config = full_config(*made);
+  EXPECT_EQ(full_config(*layer_from_config(GetParam().class_name, config)), config);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Layers, LoweredLayers,
+    testing::Values(
+        Lowers{"Conv2D",
+               {{"filters", 6}, {"kernel_size", 3}, {"groups", 2}, {"use_bias", false}},
+               {{5, 6, 4}},
+               {3, 3, 4, 6},
+               {"conv2d"}},
+        Lowers{"Conv2D",
+               {{"filters", 6}, {"kernel_size", 3}, {"data_format", "channels_first"}},
+               {{2, 5, 6}},
+               {3, 6, 3, 4},
+               {"transpose", "conv2d", "bias_add", "transpose"}},
+        Lowers{"Conv1D",
+               {{"filters", 2}, {"kernel_size", 3}, {"padding", "causal"}, {"use_bias", false}},
+               {{7, 4}},
+               {3, 7, 2},
+               {"reshape", "reshape", "conv2d", "reshape"}},
+        Lowers{"DepthwiseConv2D",
+               {{"kernel_size", 3}, {"strides", 2}, {"padding", "same"}, {"use_bias", false}},
+               {{5, 6, 4}},
+               {3, 3, 3, 4},
+               {"reshape", "conv2d"}},
+        Lowers{"SeparableConv2D",
+               {{"filters", 5}, {"kernel_size", 3}, {"use_bias", false}},
+               {{5, 6, 4}},
+               {3, 3, 4, 5},
+               {"reshape", "conv2d", "conv2d"}},
+        Lowers{"Conv2DTranspose",
+               {{"filters", 2}, {"kernel_size", 3}, {"strides", 2}, {"padding", "same"}},
+               {{4, 5, 3}},
+               {3, 8, 10, 2},
+               {"conv2d_backward_data", "bias_add"}},
+        Lowers{"Conv2DTranspose",
+               {{"filters", 2}, {"kernel_size", 2}, {"strides", 3}, {"use_bias", false}},
+               {{4, 5, 3}},
+               {3, 12, 15, 2},
+               {"conv2d_backward_data"}},
+        Lowers{"MaxPooling1D",
+               Json::object(),
+               {{7, 2}},
+               {3, 3, 2},
+               {"reshape", "max_pool2d", "reshape"}},
+        Lowers{
+            "GlobalMaxPooling2D", Json::object(), {{5, 4, 2}}, {3, 2}, {"max_pool2d", "reshape"}},
+        Lowers{
+            "ZeroPadding2D", {{"padding", {{0, 1}, {2, 0}}}}, {{4, 4, 2}}, {3, 5, 6, 2}, {"pad"}},
+        Lowers{"Cropping2D", {{"cropping", 1}}, {{4, 5, 2}}, {3, 2, 3, 2}, {"crop"}},
+        Lowers{"UpSampling2D", {{"size", {2, 3}}}, {{4, 5, 2}}, {3, 8, 15, 2}, {"upsample2d"}},
+        Lowers{"Permute", {{"dims", {3, 1, 2}}}, {{4, 5, 2}}, {3, 2, 4, 5}, {"transpose"}},
+        Lowers{"RepeatVector", {{"n", 4}}, {{5}}, {3, 4, 5}, {"reshape", "broadcast"}},
+        Lowers{"Flatten",
+               {{"data_format", "channels_first"}},
+               {{2, 3, 4}},
+               {3, 24},
+               {"transpose", "reshape"}},
+        Lowers{"Subtract", Json::object(), {{4}, {4}}, {3, 4}, {"scale", "add"}},
+        Lowers{"Multiply",
+               Json::object(),
+               {{4, 4, 2}, {1, 1, 2}},
+               {3, 4, 4, 2},
+               {"broadcast", "multiply"}},
+        Lowers{"Add", Json::object(), {{4, 2}, {2}}, {3, 4, 2}, {"reshape", "broadcast", "add"}},
+        Lowers{"Average", Json::object(), {{4}, {4}}, {3, 4}, {"add", "scale"}},
+        Lowers{"Maximum", Json::object(), {{4}, {4}}, {3, 4}, {"maximum"}},
+        Lowers{"ReLU", {{"max_value", 6.0}}, {{4}}, {3, 4}, {"clip"}},
+        Lowers{"ReLU",
+               {{"max_value", 6.0}, {"negative_slope", 0.1}, {"threshold", 1.0}},
+               {{4}},
+               {3, 4},
+               {"capped_relu"}},
+        Lowers{"PReLU",
+               {{"shared_axes", {1, 2}}},
+               {{4, 4, 2}},
+               {3, 4, 4, 2},
+               {"reshape", "broadcast", "clip", "multiply", "relu", "add"}},
+        Lowers{"Activation",
+               {{"activation", "glu"}},
+               {{6}},
+               {3, 3},
+               {"slice", "sigmoid", "slice", "multiply"}},
+        Lowers{
+            "Softmax", {{"axis", 1}}, {{4, 5}}, {3, 4, 5}, {"transpose", "softmax", "transpose"}},
+        Lowers{"Rescaling", {{"scale", 2.0}, {"offset", 1.0}}, {{4}}, {3, 4}, {"scale", "shift"}},
+        Lowers{"Normalization", Json::object(), {{4}}, {3, 4}, {"batch_norm_inference"}},
+        Lowers{"CategoryEncoding",
+               {{"num_tokens", 5}, {"output_mode", "one_hot"}},
+               {{4}},
+               {3, 4, 5},
+               {"reshape", "category_encoding"}},
+        Lowers{"Discretization", {{"bin_boundaries", {0.5}}}, {{4}}, {3, 4}, {"bucketize"}},
+        Lowers{"UnitNormalization", Json::object(), {{4}}, {3, 4}, {"l2_normalize"}},
+        Lowers{"Identity", Json::object(), {{4}}, {3, 4}, {}}));
+
+TEST(DepthwiseConv2D, TakesChannelsAsOftenAsTheyHaveKernels) {
+  const auto layer =
+      lower("DepthwiseConv2D", {{"kernel_size", 3}, {"depth_multiplier", 2}, {"use_bias", false}},
+            {{5, 6, 4}});
+  EXPECT_EQ(layer.output, (Shape{3, 3, 4, 8}));
+  const auto geometry = graph::conv2d_geometry(layer.graph, layer.graph.ops.back());
+  EXPECT_EQ(geometry.groups, 8);
+  EXPECT_TRUE(geometry.is_depthwise());
+}
+
+TEST(SpatialDropout2D, DropsAChannelOfAnImageAsAWhole) {
+  const auto layer = lower("SpatialDropout2D", {{"rate", 0.5}}, {{5, 6, 4}}, /*training=*/true);
+  EXPECT_EQ(layer.graph.ops[0].epilogue[0].shared, 30);
+  EXPECT_TRUE(lower("SpatialDropout2D", {{"rate", 0.5}}, {{5, 6, 4}}).graph.ops.empty());
+}
+
+TEST(Normalization, AdaptsToData) {
+  const auto layer = layer_from_config("Normalization", Json::object());
+  layer->adapt({3, 2}, std::vector<float>{1, 10, 2, 20, 3, 30});
+  EXPECT_EQ(layer->weights()[0].values()[1], 20);
+  EXPECT_FLOAT_EQ(layer->weights()[1].values()[0], 2.0f / 3);
+  EXPECT_THROW(layer->adapt({2, 2}, std::vector<float>{1}), ShapeError);
+  EXPECT_THROW(layer_from_config("Dense", {{"units", 1}})->adapt({1, 1}, std::vector<float>{1}),
+               ArgumentError);
+}
+
+TEST(Registry, EveryLayerTellsItsArguments) {
+  for (const std::string_view name : layer_class_names()) {
+    if (name == "Identity" || name == "Add" || name == "Average" || name == "Subtract" ||
+        name == "Multiply" || name == "Maximum" || name == "Minimum")
+      continue;
+    EXPECT_FALSE(layer_arguments(name).empty()) << name;
+  }
+  const std::vector<KerasArgument> arguments = layer_arguments("UpSampling2D");
+  EXPECT_EQ(arguments.back().name, "interpolation");
+  EXPECT_EQ(arguments.back().supported, "nearest, bilinear");
+}
+
 class Refused : public testing::TestWithParam<Refusal> {};
 
 TEST_P(Refused, SaysWhatWhereAndWhatWouldBeRight) {
@@ -234,7 +392,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"Dense",
                 {{"units", 3}, {"activation", "rellu"}},
                 {4},
-                "unknown activation 'rellu'; known are elu, gelu"},
+                "unknown activation 'rellu'; known are celu, elu"},
         Refusal{"Dense",
                 {{"units", 3}, {"activation", {{"class_name", "ReLU"}}}},
                 {4},
@@ -244,11 +402,11 @@ INSTANTIATE_TEST_SUITE_P(
                 {4},
                 "argument 'kernel_regularizer': Pronghorn has no regularizer 'Mine'; it has l1, "
                 "l2, l1_l2"},
-        Refusal{"Dense",
-                {{"units", 3},
-                 {"bias_regularizer", {{"class_name", "L2"}, {"config", {{"l2", -1}}}}}},
-                {4},
-                "argument 'bias_regularizer': regularizer L2: argument 'l2' is -1"},
+        Refusal{
+            "Dense",
+            {{"units", 3}, {"bias_regularizer", {{"class_name", "L2"}, {"config", {{"l2", -1}}}}}},
+            {4},
+            "argument 'bias_regularizer': regularizer L2: argument 'l2' is -1"},
         Refusal{"Dense",
                 {{"units", 3}, {"kernel_constraint", "max_norms"}},
                 {4},
@@ -269,11 +427,51 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"Conv2D",
                 {{"filters", 3}, {"kernel_size", 3}, {"groups", 2}},
                 {8, 8, 4},
-                "argument 'groups' is 2; Pronghorn supports only 1"},
+                "argument 'groups' is 2; it must be positive and divide the 3 filters"},
         Refusal{"Conv2D",
-                {{"filters", 3}, {"kernel_size", 3}, {"data_format", "channels_first"}},
+                {{"filters", 4}, {"kernel_size", 3}, {"groups", 2}},
+                {8, 8, 3},
+                "has 3 channels, which 2 groups don't divide"},
+        Refusal{"Conv2D",
+                {{"filters", 3}, {"kernel_size", 3}, {"data_format", "nchw"}},
                 {8, 8, 4},
-                "argument 'data_format' is \"channels_first\""},
+                "argument 'data_format' is 'nchw'; it must be 'channels_last' or"},
+        Refusal{"Conv2D",
+                {{"filters", 3}, {"kernel_size", 3}, {"padding", "causal"}},
+                {8, 8, 4},
+                "argument 'padding' is 'causal'; it must be 'valid' or 'same'"},
+        Refusal{"Conv1D",
+                {{"filters", 3}, {"kernel_size", 5}},
+                {4, 4},
+                "kernel (5,) is larger than its input (4,)"},
+        Refusal{"Conv2DTranspose",
+                {{"filters", 3}, {"kernel_size", 3}, {"strides", 2}, {"output_padding", 2}},
+                {4, 4, 1},
+                "argument 'output_padding' is (2, 2); it must be below the strides, (2, 2)"},
+        Refusal{"DepthwiseConv2D",
+                {{"kernel_size", 3}, {"depth_multiplier", 0}},
+                {4, 4, 1},
+                "argument 'depth_multiplier' is 0; it must be positive"},
+        Refusal{"Cropping2D", {{"cropping", {{2, 2}, {0, 0}}}}, {4, 4, 1}, "all there are"},
+        Refusal{"ZeroPadding2D", {{"padding", {1, 2, 3}}}, {4, 4, 1}, "or a list of 2"},
+        Refusal{"ZeroPadding2D", {{"padding", -1}}, {4, 4, 1}, "must not be negative"},
+        Refusal{"UpSampling2D",
+                {{"interpolation", "bicubic"}},
+                {4, 4, 1},
+                "argument 'interpolation' is 'bicubic'; Pronghorn supports nearest, bilinear"},
+        Refusal{"Permute", {{"dims", {1, 3}}}, {4, 4}, "must have each of 1 to 2 once"},
+        Refusal{"Permute", {{"dims", {2, 1}}}, {4}, "permutes 2 axes"},
+        Refusal{"Dense", {{"units", 2}, {"activation", "glu"}}, {4}, "an Activation layer"},
+        Refusal{"Activation", {{"activation", "glu"}}, {5}, "is odd"},
+        Refusal{"Normalization", {{"mean", 1.0}}, {4}, "must be given together"},
+        Refusal{"Normalization", {{"axis", 1}}, {4, 3}, "is not of the last ones"},
+        Refusal{"Normalization",
+                {{"mean", {1, 2}}, {"variance", {1, 2}}},
+                {4},
+                "has 2 means for the 4"},
+        Refusal{"Normalization", {{"invert", true}}, {4}, "argument 'invert' is true"},
+        Refusal{"Discretization", {{"num_bins", 4}}, {4}, "does not learn them"},
+        Refusal{"UnitNormalization", {{"axis", 0}}, {4}, "axis 0 is none of its input"},
         Refusal{"Conv2D",
                 {{"filters", 3}, {"kernel_size", 3}, {"padding", "full"}},
                 {8, 8, 4},
@@ -281,7 +479,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"Conv2D",
                 {{"filters", 3}, {"kernel_size", {3, 3, 3}}},
                 {8, 8, 4},
-                "argument 'kernel_size' is [3,3,3]; it must be an integer or two"},
+                "argument 'kernel_size' is [3,3,3]; it must be an integer or a list of 2"},
         Refusal{"Conv2D",
                 {{"filters", 3}, {"kernel_size", 3}, {"strides", 0}},
                 {8, 8, 4},
@@ -306,8 +504,8 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"Dropout", {{"rate", 1.5}}, {4}, "argument 'rate' is 1.5; it must be in [0, 1)"},
         Refusal{"Dropout", {{"rate", 0.5}, {"noise_shape", {1, 4}}}, {4}, "'noise_shape'"},
         Refusal{"Activation", Json::object(), {4}, "argument 'activation' is missing"},
-        Refusal{"ReLU", {{"max_value", 6.0}}, {4}, "argument 'max_value' is 6.0"},
-        Refusal{"Softmax", {{"axis", 1}}, {4, 4}, "argument 'axis' is 1"},
+        Refusal{"ReLU", {{"max_value", -6.0}}, {4}, "argument 'max_value' is -6"},
+        Refusal{"Softmax", {{"axis", 3}}, {4, 4}, "axis 3 is none of its input"},
         Refusal{"Add", Json::object(), {4}, "takes two inputs or more"},
         Refusal{"Concatenate", {{"axis", 0}}, {4}, "axis 0 is none of its input"},
         Refusal{"BatchNormalization", {{"axis", 1}}, {4, 4, 3}, "axis 1 is not the last"},

@@ -112,7 +112,8 @@ ValueId broadcast(Builder& builder, ValueId src, const Shape& shape) {
     const Shape small = builder.graph().value(src).shape;
     if (small == shape) return src;
     check_broadcasts(small, shape);
-    src = builder.add_op(broadcast_kind(), {src}, shape_attribute(with_last_group(small, shape)))[0];
+    src =
+        builder.add_op(broadcast_kind(), {src}, shape_attribute(with_last_group(small, shape)))[0];
   }
 }
 

@@ -11,8 +11,8 @@ namespace pronghorn::graph {
 //
 //   conv2d                   src (N, H, W, C), weights (KH, KW, C/G, O) -> dst (N, OH, OW, O)
 //   conv2d_backward_data     diff_dst, weights                         -> diff_src
-//   conv2d_backward_weights  src, diff_dst                             -> diff_weights [, diff_bias]
-//   conv2d_max_pool2d        src, weights                              -> dst, index
+//   conv2d_backward_weights  src, diff_dst                             -> diff_weights [,
+//   diff_bias] conv2d_max_pool2d        src, weights                              -> dst, index
 //
 // dst[n, y, x, o] = sum over i, j, c of
 //   src[n, y stride_h - top + i dilation_h, x stride_w - left + j dilation_w, first + c]
@@ -22,9 +22,10 @@ namespace pronghorn::graph {
 // convolution is a depthwise one, whose O/C outputs of each channel stand together: Keras's
 // depthwise kernel (KH, KW, C, M) is (KH, KW, 1, C M) as it lies.
 //
-// conv2d_backward_data is also a layer's forward op, the transposed convolution. conv2d_max_pool2d is conv2d and max_pool2d (pool2d.h)
-// with windows side by side and without padding; its epilogue comes after the pooling. The compiler
-// makes it of the two, after gradients are taken, so that what lies between is never written.
+// conv2d_backward_data is also a layer's forward op, the transposed convolution. conv2d_max_pool2d
+// is conv2d and max_pool2d (pool2d.h) with windows side by side and without padding; its epilogue
+// comes after the pooling. The compiler makes it of the two, after gradients are taken, so that
+// what lies between is never written.
 const OpKind& conv2d_kind();
 const OpKind& conv2d_backward_data_kind();
 const OpKind& conv2d_backward_weights_kind();
@@ -63,9 +64,7 @@ struct Conv2dGeometry {
   int64_t group_channels() const { return channels / groups; }
   int64_t group_out_channels() const { return out_channels / groups; }
   bool is_depthwise() const { return groups > 1 && groups == channels; }
-  int64_t weights_elements() const {
-    return kernel_h * kernel_w * group_channels() * out_channels;
-  }
+  int64_t weights_elements() const { return kernel_h * kernel_w * group_channels() * out_channels; }
   int64_t multiply_accumulates() const {
     return batch * out_height * out_width * weights_elements();
   }

@@ -6,8 +6,9 @@
 namespace pronghorn::graph {
 
 // Rows of length one, over the last axis (keras.ops.normalize):
-//   l2_normalize           src            -> dst: src r, r = min(1 / sqrt(sum of src^2), 1 / epsilon)
-//   l2_normalize_backward  src, diff_dst  -> diff_src: r (diff_dst - dst (sum of dst diff_dst)),
+//   l2_normalize           src            -> dst: src r, r = min(1 / sqrt(sum of src^2), 1 /
+//   epsilon) l2_normalize_backward  src, diff_dst  -> diff_src: r (diff_dst - dst (sum of dst
+//   diff_dst)),
 //                                            without the second term where r is held at 1 / epsilon
 const OpKind& l2_normalize_kind();
 const OpKind& l2_normalize_backward_kind();

@@ -7,8 +7,8 @@
 
 namespace pronghorn::graph {
 
-//   pad   src -> dst, src with before[i] zeros before and after[i] zeros behind it along each axis i
-//   crop  src -> dst, src without its first before[i] and last after[i] elements
+//   pad   src -> dst, src with before[i] zeros before and after[i] zeros behind it along each axis
+//   i crop  src -> dst, src without its first before[i] and last after[i] elements
 //
 // Each is the other's gradient. Attributes `before` and `after`, with an entry for each axis.
 const OpKind& pad_kind();

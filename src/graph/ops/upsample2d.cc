@@ -92,8 +92,9 @@ Upsample2dGeometry upsample2d_geometry(const Graph& graph, const Op& op) {
 std::vector<Mix> bilinear_mixes(int64_t extent, int64_t size) {
   std::vector<Mix> mixes;
   for (int64_t i = 0; i < extent * size; ++i) {
-    const double place = std::clamp((static_cast<double>(i) + 0.5) / static_cast<double>(size) - 0.5,
-                                    0.0, static_cast<double>(extent - 1));
+    const double place =
+        std::clamp((static_cast<double>(i) + 0.5) / static_cast<double>(size) - 0.5, 0.0,
+                   static_cast<double>(extent - 1));
     const auto first = static_cast<int64_t>(std::floor(place));
     mixes.push_back({first, std::min(first + 1, extent - 1),
                      static_cast<float>(place - static_cast<double>(first))});
@@ -104,9 +105,9 @@ std::vector<Mix> bilinear_mixes(int64_t extent, int64_t size) {
 ValueId upsample2d(Builder& builder, ValueId src, int64_t size_h, int64_t size_w,
                    Interpolation interpolation) {
   const char* name = interpolation == Interpolation::kBilinear ? "bilinear" : "nearest";
-  return builder.add_op(upsample2d_kind(), {src},
-                        {{"size", std::vector<int64_t>{size_h, size_w}},
-                         {"interpolation", std::string(name)}})[0];
+  return builder.add_op(
+      upsample2d_kind(), {src},
+      {{"size", std::vector<int64_t>{size_h, size_w}}, {"interpolation", std::string(name)}})[0];
 }
 
 }  // namespace pronghorn::graph

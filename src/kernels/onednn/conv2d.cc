@@ -92,8 +92,8 @@ class Describer {
                                         one_channel_as_nchw ? tag::nchw : format_tag(layouts_.src));
     const memory::desc dst = image_desc({g_.batch, g_.out_height, g_.out_width, g_.out_channels},
                                         images, format_tag(layouts_.dst));
-    const memory::desc weights = weights_desc.value_or(
-        memory::desc(weights_dims(g_), f32, tag::any));
+    const memory::desc weights =
+        weights_desc.value_or(memory::desc(weights_dims(g_), f32, tag::any));
     const memory::desc bias =
         fused_.bias ? memory::desc({g_.out_channels}, f32, tag::a) : memory::desc();
     const graph::Conv2dWindow& w = g_.window;
@@ -279,8 +279,7 @@ class ConvolutionKernel final : public Kernel {
   void reduce(const Parallel& parallel) const {
     const auto stride = static_cast<int64_t>(weights_bytes_ / sizeof(float));
     float* const sum = weights_reorder_->trivial() ? diff_weights_ : partial_weights_;
-    const int64_t elements =
-        weights_reorder_->trivial() ? geometry_.weights_elements() : stride;
+    const int64_t elements = weights_reorder_->trivial() ? geometry_.weights_elements() : stride;
     tree_sum(parallel, partial_weights_, slices_.count(), stride, elements, sum);
     weights_reorder_->run();
     if (fused_.bias)

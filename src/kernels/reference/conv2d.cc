@@ -55,12 +55,11 @@ struct Forward : Conv2dLoops {
   void run(const Buffers& buffers, const RunContext&) const {
     const Tensors<T> t(g, input<T>(buffers, 0), input<T>(buffers, 1), output<T>(buffers, 0));
     std::fill(t.dst.data, t.dst.data + dst_elements(), T(0));
-    for_each_product(
-        g, 0, g.batch,
-        [&](auto n, auto y, auto x, auto o, auto row, auto column, auto channel, auto i, auto j,
-            auto c) {
-          t.dst(n, y, x, o) += t.src(n, row, column, channel) * t.weights(i, j, c, o);
-        });
+    for_each_product(g, 0, g.batch,
+                     [&](auto n, auto y, auto x, auto o, auto row, auto column, auto channel,
+                         auto i, auto j, auto c) {
+                       t.dst(n, y, x, o) += t.src(n, row, column, channel) * t.weights(i, j, c, o);
+                     });
   }
 };
 
@@ -71,12 +70,11 @@ struct BackwardData : Conv2dLoops {
   void run(const Buffers& buffers, const RunContext&) const {
     const Tensors<T> t(g, output<T>(buffers, 0), input<T>(buffers, 1), input<T>(buffers, 0));
     std::fill(t.src.data, t.src.data + g.batch * g.height * g.width * g.channels, T(0));
-    for_each_product(
-        g, 0, g.batch,
-        [&](auto n, auto y, auto x, auto o, auto row, auto column, auto channel, auto i, auto j,
-            auto c) {
-          t.src(n, row, column, channel) += t.dst(n, y, x, o) * t.weights(i, j, c, o);
-        });
+    for_each_product(g, 0, g.batch,
+                     [&](auto n, auto y, auto x, auto o, auto row, auto column, auto channel,
+                         auto i, auto j, auto c) {
+                       t.src(n, row, column, channel) += t.dst(n, y, x, o) * t.weights(i, j, c, o);
+                     });
   }
 };
 
@@ -95,17 +93,16 @@ struct BackwardWeights : Conv2dLoops {
   void run(const Buffers& buffers, const RunContext& context) const {
     T* src = input<T>(buffers, 0);
     T* diff_dst = input<T>(buffers, 1);
-    sum_over_batch(
-        context, g.batch, weights(), workspace<T>(buffers), output<T>(buffers, 0),
-        [&](int64_t first, int64_t last, T* diff_weights) {
-          const Tensors<T> t(g, src, diff_weights, diff_dst);
-          for_each_product(
-              g, first, last,
-              [&](auto n, auto y, auto x, auto o, auto row, auto column, auto channel, auto i, auto j,
-            auto c) {
-                t.weights(i, j, c, o) += t.src(n, row, column, channel) * t.dst(n, y, x, o);
-              });
-        });
+    sum_over_batch(context, g.batch, weights(), workspace<T>(buffers), output<T>(buffers, 0),
+                   [&](int64_t first, int64_t last, T* diff_weights) {
+                     const Tensors<T> t(g, src, diff_weights, diff_dst);
+                     for_each_product(g, first, last,
+                                      [&](auto n, auto y, auto x, auto o, auto row, auto column,
+                                          auto channel, auto i, auto j, auto c) {
+                                        t.weights(i, j, c, o) +=
+                                            t.src(n, row, column, channel) * t.dst(n, y, x, o);
+                                      });
+                   });
     if (!bias) return;
     sum_pixels(context, g.batch, g.out_height * g.out_width, g.out_channels, diff_dst,
                workspace<T>(buffers), output<T>(buffers, 1));

@@ -52,8 +52,8 @@ struct Loops : Upsampling {
     const int64_t src_elements = g.batch * g.height * g.width * g.channels;
     const Tensor4<T> src{kBackward ? output<T>(buffers, 0) : input<T>(buffers, 0), g.height,
                          g.width, g.channels};
-    const Tensor4<T> dst{kBackward ? input<T>(buffers, 0) : output<T>(buffers, 0),
-                         g.out_height(), g.out_width(), g.channels};
+    const Tensor4<T> dst{kBackward ? input<T>(buffers, 0) : output<T>(buffers, 0), g.out_height(),
+                         g.out_width(), g.channels};
     if (kBackward)
       std::fill_n(src.data, src_elements, T(0));
     else

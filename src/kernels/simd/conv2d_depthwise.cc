@@ -33,9 +33,8 @@ void depthwise_row(const DepthwiseRow& row, const float* in, const float* weight
                    const float* bias, size_t count, float* out) {
   const D d;
   const bool whole = count == hn::Lanes(d);
-  const auto load = [&](const float* from) HWY_ATTR {
-    return whole ? hn::LoadU(d, from) : load_n(d, from, count);
-  };
+  const auto load = [&](const float* from)
+                        HWY_ATTR { return whole ? hn::LoadU(d, from) : load_n(d, from, count); };
   const auto store = [&](V sum, float* to) HWY_ATTR {
     if (whole)
       hn::StoreU(finished(row, sum), d, to);
@@ -86,9 +85,8 @@ void depthwise_gradient_row(const GradientTap* taps, size_t taps_count, const fl
                             size_t count, float* sums, float* bias_sum) {
   const D d;
   const bool whole = count == hn::Lanes(d);
-  const auto load = [&](const float* from) HWY_ATTR {
-    return whole ? hn::LoadU(d, from) : load_n(d, from, count);
-  };
+  const auto load = [&](const float* from)
+                        HWY_ATTR { return whole ? hn::LoadU(d, from) : load_n(d, from, count); };
   for (size_t t = 0; t < taps_count; ++t) {
     const GradientTap& tap = taps[t];
     V a = hn::Zero(d), b = a, c = a, e = a;
@@ -189,7 +187,9 @@ struct Placement {
   int64_t pixel, plane, block;
 
   Placement(Layout layout, int64_t pixels, int64_t channels)
-      : pixel(layout == Layout::kPlain ? channels : layout == Layout::kBlocked8 ? 8 : 16),
+      : pixel(layout == Layout::kPlain      ? channels
+              : layout == Layout::kBlocked8 ? 8
+                                            : 16),
         plane(pixels * pixel),
         block(pixel) {}
   int64_t channel(int64_t c) const { return c / block * plane + c % block; }
@@ -227,8 +227,8 @@ class DepthwiseKernel final : public Kernel {
   }
 
   void run(const RunContext& context) override {
-    const int64_t grain = std::max<int64_t>(
-        1, kGrain / (out_width_ * g_.channels * g_.kernel_h * g_.kernel_w));
+    const int64_t grain =
+        std::max<int64_t>(1, kGrain / (out_width_ * g_.channels * g_.kernel_h * g_.kernel_w));
     context.parallel.for_ranges(g_.batch * out_height_, grain, [&](int64_t first, int64_t last) {
       for (int64_t row = first; row < last; ++row)
         run_row(row / out_height_, row % out_height_, context);
@@ -250,8 +250,8 @@ class DepthwiseKernel final : public Kernel {
                            stages_.relu,
                            stages_.slope};
     const float* in = src_ + image * in_height_ * in_width_ * g_.channels;
-    const int64_t out_row = image * out_height_ * out_width_ * g_.channels +
-                            y * out_width_ * out_.pixel;
+    const int64_t out_row =
+        image * out_height_ * out_width_ * g_.channels + y * out_width_ * out_.pixel;
     for (int64_t c = 0; c < g_.channels; c += lanes_)
       row_(row, in + in_.channel(c), weights_ + c, row.bias == nullptr ? nullptr : row.bias + c,
            static_cast<size_t>(std::min(lanes_, g_.channels - c)),
@@ -346,8 +346,8 @@ class DepthwiseGradient final : public Kernel {
     const float* diff_dst = diff_dst_ + image * g_.out_height * g_.out_width * g_.channels +
                             y * g_.out_width * out_.pixel;
     for (int64_t c = 0; c < g_.channels; c += lanes_)
-      row_(taps_.data() + first, last - first, src + in_.channel(c),
-           g_.window.stride_w * in_.pixel, diff_dst + out_.channel(c), out_.pixel, g_.out_width,
+      row_(taps_.data() + first, last - first, src + in_.channel(c), g_.window.stride_w * in_.pixel,
+           diff_dst + out_.channel(c), out_.pixel, g_.out_width,
            static_cast<size_t>(std::min(lanes_, g_.channels - c)), sums + c,
            bias_ ? sums + g_.weights_elements() + c : nullptr);
   }
@@ -437,8 +437,8 @@ const Implementation& conv2d_backward_data_depthwise() {
   return implementation;
 }
 const Implementation& conv2d_backward_weights_depthwise() {
-  static const Depthwise<DepthwiseGradient> implementation(
-      "simd.conv2d_backward_weights.depthwise", true);
+  static const Depthwise<DepthwiseGradient> implementation("simd.conv2d_backward_weights.depthwise",
+                                                           true);
   return implementation;
 }
 

@@ -25,7 +25,7 @@ struct Taps {
 struct DepthwiseRow {
   const Taps* columns;
   const Taps::Tap *row_taps, *row_taps_end;
-  int64_t in_row, in_pixel;    // distances in elements
+  int64_t in_row, in_pixel;  // distances in elements
   int64_t out_pixel;
   int64_t tap_row, tap_pixel;  // of weights
   const float* bias;           // nullptr for none

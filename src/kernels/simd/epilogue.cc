@@ -145,9 +145,8 @@ inline void run_step(const Step& step, int64_t channels, const float* src, float
         return hn::IfThenElse(hn::Le(x, gamma), hn::Mul(alpha, hn::Sub(x, gamma)), capped);
       });
     case StageFunction::kHardShrink:
-      return map(src, dst, count, [=](V x) HWY_ATTR {
-        return hn::IfThenZeroElse(hn::Le(hn::Abs(x), alpha), x);
-      });
+      return map(src, dst, count,
+                 [=](V x) HWY_ATTR { return hn::IfThenZeroElse(hn::Le(hn::Abs(x), alpha), x); });
     case StageFunction::kSoftShrink:
       return map(src, dst, count, [=](V x) HWY_ATTR {
         const V shrunk = hn::Sub(x, hn::CopySign(alpha, x));
@@ -169,12 +168,10 @@ inline void run_step(const Step& step, int64_t channels, const float* src, float
       return map(src, dst, count, [=](V x) HWY_ATTR {
         const V above = hn::Add(x, one);
         const V parabola = hn::Mul(hn::Mul(above, above), hn::Set(d, 0.25f));
-        return hn::IfThenZeroElse(hn::Le(above, zero),
-                                  hn::IfThenElse(hn::Ge(x, one), x, parabola));
+        return hn::IfThenZeroElse(hn::Le(above, zero), hn::IfThenElse(hn::Ge(x, one), x, parabola));
       });
     case StageFunction::kMish:
-      return map(src, dst, count,
-                 [=](V x) HWY_ATTR { return hn::Mul(x, mish_gate(d, x).value); });
+      return map(src, dst, count, [=](V x) HWY_ATTR { return hn::Mul(x, mish_gate(d, x).value); });
     case StageFunction::kClipBackward:
       return map(src, operand, dst, count, [=](V x, V o) HWY_ATTR {
         return hn::IfThenElseZero(hn::And(hn::Gt(o, alpha), hn::Lt(o, beta)), x);

@@ -124,9 +124,9 @@ const Implementation& l2_normalize() {
   return implementation;
 }
 const Implementation& l2_normalize_backward() {
-  static const L2Implementation implementation(
-      "simd.l2_normalize_backward",
-      []() -> Rows { return &HWY_DYNAMIC_DISPATCH(l2_normalize_backward_rows); });
+  static const L2Implementation implementation("simd.l2_normalize_backward", []() -> Rows {
+    return &HWY_DYNAMIC_DISPATCH(l2_normalize_backward_rows);
+  });
   return implementation;
 }
 

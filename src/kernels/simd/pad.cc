@@ -39,8 +39,7 @@ class BlockCopy {
     int64_t src_row = 0, stride = 1, rest = row;
     bool inside = true;
     for (size_t axis = written().size() - 1; axis-- > 0;) {
-      const int64_t index =
-          rest % written()[axis] + (pads_ ? -g_.before[axis] : g_.before[axis]);
+      const int64_t index = rest % written()[axis] + (pads_ ? -g_.before[axis] : g_.before[axis]);
       rest /= written()[axis];
       inside = inside && index >= 0 && index < read[axis];
       src_row += index * stride;

@@ -135,9 +135,9 @@ const Implementation& softmax() {
   return implementation;
 }
 const Implementation& softmax_backward() {
-  static const SoftmaxImplementation implementation(
-      "simd.softmax_backward",
-      []() -> Rows { return &HWY_DYNAMIC_DISPATCH(softmax_backward_rows); });
+  static const SoftmaxImplementation implementation("simd.softmax_backward", []() -> Rows {
+    return &HWY_DYNAMIC_DISPATCH(softmax_backward_rows);
+  });
   return implementation;
 }
 const Implementation& log_softmax() {
@@ -146,9 +146,9 @@ const Implementation& log_softmax() {
   return implementation;
 }
 const Implementation& log_softmax_backward() {
-  static const SoftmaxImplementation implementation(
-      "simd.log_softmax_backward",
-      []() -> Rows { return &HWY_DYNAMIC_DISPATCH(log_softmax_backward_rows); });
+  static const SoftmaxImplementation implementation("simd.log_softmax_backward", []() -> Rows {
+    return &HWY_DYNAMIC_DISPATCH(log_softmax_backward_rows);
+  });
   return implementation;
 }
 

@@ -85,8 +85,8 @@ constexpr int64_t kTile = 16;
 // What a thread takes at a time, in elements.
 constexpr int64_t kGrainElements = 16384;
 
-// A transposition as independent pieces. Two axes lie within a piece: dst's last one, and src's last
-// one, or where that is the same, so that runs stay together, the one before.
+// A transposition as independent pieces. Two axes lie within a piece: dst's last one, and src's
+// last one, or where that is the same, so that runs stay together, the one before.
 struct Pieces {
   std::vector<int64_t> extents, src_strides, dst_strides;  // of what numbers the pieces
   bool runs;

@@ -134,10 +134,11 @@ class PReLU final : public Layer {
     graph::Builder& builder = lowering.builder;
     const graph::ValueId src = inputs[0];
     const Shape shape = builder.graph().value(src).shape;
-    const graph::ValueId alpha = graph::broadcast(
-        builder,
-        graph::reshape(builder, lowering.weights[0], alpha_shape(shape.without_batch()).with_batch(1)),
-        shape);
+    const graph::ValueId alpha =
+        graph::broadcast(builder,
+                         graph::reshape(builder, lowering.weights[0],
+                                        alpha_shape(shape.without_batch()).with_batch(1)),
+                         shape);
     constexpr double kInfinity = std::numeric_limits<double>::infinity();
     const graph::ValueId below =
         graph::elementwise(builder, src, {F::kClip, -1, -kInfinity, 0, 0.0});
@@ -201,9 +202,8 @@ std::shared_ptr<Layer> make_relu(ConfigReader& reader) {
 
 std::shared_ptr<Layer> make_leaky_relu(ConfigReader& reader) {
   const double slope = reader.real("negative_slope", 0.3);
-  return std::make_shared<ElementwiseActivation>("LeakyReLU",
-                                                 graph::Stage{F::kLeakyRelu, -1, slope},
-                                                 Json{{"negative_slope", slope}});
+  return std::make_shared<ElementwiseActivation>(
+      "LeakyReLU", graph::Stage{F::kLeakyRelu, -1, slope}, Json{{"negative_slope", slope}});
 }
 
 std::shared_ptr<Layer> make_elu(ConfigReader& reader) {
@@ -217,15 +217,13 @@ std::shared_ptr<Layer> make_prelu(ConfigReader& reader) {
   const Json& axes = reader.json("shared_axes");
   const auto add = [&](const Json& axis) {
     shared.push_back(reader.to_integer("shared_axes", axis));
-    if (shared.back() < 1)
-      reader.fail("shared_axes", "has an axis below 1; the batch is axis 0");
+    if (shared.back() < 1) reader.fail("shared_axes", "has an axis below 1; the batch is axis 0");
   };
   if (axes.is_array())
     for (const Json& axis : axes) add(axis);
   else if (!axes.is_null())
     add(axes);
-  return std::make_shared<PReLU>(reader.weight("alpha", "zeros"),
-                                 std::move(shared));
+  return std::make_shared<PReLU>(reader.weight("alpha", "zeros"), std::move(shared));
 }
 
 std::shared_ptr<Layer> make_softmax(ConfigReader& reader) {

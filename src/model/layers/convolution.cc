@@ -76,7 +76,9 @@ class Convolution final : public Layer {
   Convolution(Spatial spatial, ConvolutionArguments arguments)
       : spatial_(spatial), arguments_(std::move(arguments)) {}
 
-  std::string_view class_name() const override { return spatial_.rank() == 1 ? "Conv1D" : "Conv2D"; }
+  std::string_view class_name() const override {
+    return spatial_.rank() == 1 ? "Conv1D" : "Conv2D";
+  }
 
   Json config() const override {
     Json config = Json::object();
@@ -110,9 +112,8 @@ class Convolution final : public Layer {
     graph::Builder& builder = lowering.builder;
     const graph::ValueId src = spatial_.to_image(builder, inputs[0]);
     const Shape image = builder.graph().value(src).shape.without_batch();
-    const graph::ValueId kernel =
-        image_kernel(builder, arguments_.window, lowering.weights[0], image[2] / arguments_.groups,
-                     arguments_.filters);
+    const graph::ValueId kernel = image_kernel(builder, arguments_.window, lowering.weights[0],
+                                               image[2] / arguments_.groups, arguments_.filters);
     graph::ValueId value =
         graph::conv2d(builder, src, kernel, arguments_.window.convolution(image));
     if (arguments_.use_bias) value = graph::bias_add(builder, value, lowering.weights[1]);
@@ -137,14 +138,13 @@ class Convolution final : public Layer {
 
 std::shared_ptr<Layer> make_convolution(int rank, ConfigReader& reader) {
   const Spatial spatial(rank, reader);
-  ConvolutionArguments arguments{
-      .filters = reader.positive("filters"),
-      .window = read_window(spatial, reader, /*allow_causal=*/rank == 1),
-      .groups = reader.integer("groups", 1),
-      .activation = reader.activation("activation", "linear"),
-      .use_bias = reader.boolean("use_bias", true),
-      .kernel = reader.weight("kernel", "glorot_uniform"),
-      .bias = reader.weight("bias", "zeros")};
+  ConvolutionArguments arguments{.filters = reader.positive("filters"),
+                                 .window = read_window(spatial, reader, /*allow_causal=*/rank == 1),
+                                 .groups = reader.integer("groups", 1),
+                                 .activation = reader.activation("activation", "linear"),
+                                 .use_bias = reader.boolean("use_bias", true),
+                                 .kernel = reader.weight("kernel", "glorot_uniform"),
+                                 .bias = reader.weight("bias", "zeros")};
   if (arguments.groups < 1 || arguments.filters % arguments.groups != 0)
     reader.fail("groups", fmt::format("is {}; it must be positive and divide the {} filters",
                                       arguments.groups, arguments.filters));

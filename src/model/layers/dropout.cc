@@ -35,9 +35,9 @@ class Dropout final : public Layer {
 
   Shape output_shape(std::span<const Shape> inputs) const override {
     if (spatial_rank_ == 0) return only_input(inputs);
-    return only_input(inputs, spatial_rank_ + 1,
-                      spatial_rank_ == 1 ? "series (steps, channels)"
-                                         : "images (height, width, channels)");
+    return only_input(
+        inputs, spatial_rank_ + 1,
+        spatial_rank_ == 1 ? "series (steps, channels)" : "images (height, width, channels)");
   }
 
   graph::ValueId lower(Lowering& lowering, std::span<const graph::ValueId> inputs) const override {

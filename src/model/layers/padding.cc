@@ -34,9 +34,8 @@ class EdgeLayer final : public Layer {
     const auto [rows, columns] = edges_;
     Json config = Json::object();
     const Json of_columns{columns.before, columns.after};
-    config[argument(pads_)] = spatial_.rank() == 1
-                                  ? of_columns
-                                  : Json::array({{rows.before, rows.after}, of_columns});
+    config[argument(pads_)] =
+        spatial_.rank() == 1 ? of_columns : Json::array({{rows.before, rows.after}, of_columns});
     config["data_format"] = spatial_.data_format();
     // Keras's Cropping1D has no such argument, its ZeroPadding1D has.
     if (!pads_ && spatial_.rank() == 1) config.erase("data_format");
@@ -61,9 +60,9 @@ class EdgeLayer final : public Layer {
     const auto [rows, columns] = edges_;
     const auto change = pads_ ? graph::pad : graph::crop;
     const graph::ValueId src = spatial_.to_image(lowering.builder, inputs[0]);
-    return spatial_.to_tensor(
-        lowering.builder, change(lowering.builder, src, {0, rows.before, columns.before, 0},
-                                 {0, rows.after, columns.after, 0}));
+    return spatial_.to_tensor(lowering.builder,
+                              change(lowering.builder, src, {0, rows.before, columns.before, 0},
+                                     {0, rows.after, columns.after, 0}));
   }
 
   static const char* argument(bool pads) { return pads ? "padding" : "cropping"; }
@@ -88,8 +87,8 @@ std::array<Edges, 2> read_edges(int rank, bool pads, ConfigReader& reader) {
   const auto pair = [&](const Json& entry) {
     if (!entry.is_array()) return Edges{number(entry), number(entry)};
     if (entry.size() != 2)
-      reader.fail(name, fmt::format("is {}; of an axis it must be one number or two",
-                                    excerpt(value)));
+      reader.fail(name,
+                  fmt::format("is {}; of an axis it must be one number or two", excerpt(value)));
     return Edges{number(entry[0]), number(entry[1])};
   };
   if (value.is_null()) {

@@ -42,24 +42,22 @@ class LocalPooling final : public Layer {
   }
 
   Shape output_shape(std::span<const Shape> inputs) const override {
-    const Shape image =
-        spatial_.image(only_input(inputs, spatial_.rank() + 1, spatial_.kind()));
+    const Shape image = spatial_.image(only_input(inputs, spatial_.rank() + 1, spatial_.kind()));
     const auto [height, width] = window_.outputs(image);
     if (height < 1 || width < 1)
-      fail(fmt::format(
-          "pool {} is larger than its input {}; use padding='same' or a smaller pool",
-          spatial_.text(window_.size[0], window_.size[1]), spatial_.text(image[0], image[1])));
+      fail(fmt::format("pool {} is larger than its input {}; use padding='same' or a smaller pool",
+                       spatial_.text(window_.size[0], window_.size[1]),
+                       spatial_.text(image[0], image[1])));
     return spatial_.tensor({height, width, image[2]});
   }
 
   graph::ValueId lower(Lowering& lowering, std::span<const graph::ValueId> inputs) const override {
     const graph::ValueId src = spatial_.to_image(lowering.builder, inputs[0]);
     const Shape image = lowering.builder.graph().value(src).shape.without_batch();
-    return spatial_.to_tensor(
-        lowering.builder,
-        lower_pooling(lowering.builder, pooling_, src,
-                      {window_.size[0], window_.size[1], window_.strides[0], window_.strides[1],
-                       window_.padding(image)}));
+    return spatial_.to_tensor(lowering.builder,
+                              lower_pooling(lowering.builder, pooling_, src,
+                                            {window_.size[0], window_.size[1], window_.strides[0],
+                                             window_.strides[1], window_.padding(image)}));
   }
 
  private:
@@ -85,8 +83,7 @@ class GlobalPooling final : public Layer {
   }
 
   Shape output_shape(std::span<const Shape> inputs) const override {
-    const Shape image =
-        spatial_.image(only_input(inputs, spatial_.rank() + 1, spatial_.kind()));
+    const Shape image = spatial_.image(only_input(inputs, spatial_.rank() + 1, spatial_.kind()));
     return keepdims_ ? spatial_.tensor({1, 1, image[2]}) : Shape{image[2]};
   }
 
@@ -108,8 +105,8 @@ class GlobalPooling final : public Layer {
 
 std::shared_ptr<Layer> make_local(Pooling pooling, int rank, ConfigReader& reader) {
   const Spatial spatial(rank, reader);
-  const std::array<int64_t, 2> twos = rank == 1 ? std::array<int64_t, 2>{1, 2}
-                                                : std::array<int64_t, 2>{2, 2};
+  const std::array<int64_t, 2> twos =
+      rank == 1 ? std::array<int64_t, 2>{1, 2} : std::array<int64_t, 2>{2, 2};
   Window window{.size = spatial.read(reader, "pool_size", twos), .strides = {}};
   window.strides = spatial.read(reader, "strides", window.size);
   window.edges = reader.edge_padding("padding");

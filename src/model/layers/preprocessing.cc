@@ -93,21 +93,19 @@ class Normalization final : public Layer {
     const graph::ValueId mean = statistic(0, arguments_.mean);
     const graph::ValueId variance = statistic(1, arguments_.variance);
     const Shape rows{shape.elements() / channels[0], channels[0]};
-    const graph::ValueId src =
-        shape == rows ? inputs[0] : graph::reshape(builder, inputs[0], rows);
+    const graph::ValueId src = shape == rows ? inputs[0] : graph::reshape(builder, inputs[0], rows);
     // sqrt(variance + 1e-14) is 1e-7 for no variance, and for any that floats can tell from that
     // it is the deviation.
-    const graph::ValueId normalized = graph::batch_norm_inference(
-        builder, src, graph::kNoValue, graph::kNoValue, mean, variance,
-        {.epsilon = kLeastDeviation * kLeastDeviation, .momentum = 1});
+    const graph::ValueId normalized =
+        graph::batch_norm_inference(builder, src, graph::kNoValue, graph::kNoValue, mean, variance,
+                                    {.epsilon = kLeastDeviation * kLeastDeviation, .momentum = 1});
     return shape == rows ? normalized : graph::reshape(builder, normalized, shape);
   }
 
   void adapt(const Shape& shape, std::span<const float> data) override {
     if (!arguments_.mean.empty())
       throw ArgumentError(fmt::format("{}: its mean and variance are arguments", label()));
-    if (shape.rank() == 0 || shape[0] < 1 ||
-        shape.elements() != static_cast<int64_t>(data.size()))
+    if (shape.rank() == 0 || shape[0] < 1 || shape.elements() != static_cast<int64_t>(data.size()))
       fail(fmt::format("can't adapt to {} numbers of shape {}", data.size(), shape.to_string()));
     const Shape sample = shape.without_batch();
     call({&sample, 1});
@@ -148,9 +146,10 @@ class Normalization final : public Layer {
     std::vector<int64_t> extents;
     for (size_t i = 0; i < axes.size(); ++i) {
       if (axes[i] != input.rank() + 1 - static_cast<int64_t>(axes.size() - i) || axes[i] < 1)
-        fail(fmt::format("axis {} is not of the last ones of its input {} beside the batch; "
-                         "Pronghorn normalizes these, or all by one mean",
-                         axes[i], input.to_string_any_batch()));
+        fail(
+            fmt::format("axis {} is not of the last ones of its input {} beside the batch; "
+                        "Pronghorn normalizes these, or all by one mean",
+                        axes[i], input.to_string_any_batch()));
       extents.push_back(input[static_cast<int>(axes[i]) - 1]);
     }
     return Shape(std::move(extents));
@@ -163,9 +162,8 @@ enum class Encoding : uint8_t { kInt, kOneHot, kMultiHot, kCount };
 
 Encoding read_encoding(ConfigReader& reader, std::string_view missing, bool allow_int) {
   const std::string mode =
-      allow_int
-          ? reader.one_of("output_mode", missing, {"int", "one_hot", "multi_hot", "count"})
-          : reader.one_of("output_mode", missing, {"one_hot", "multi_hot", "count"});
+      allow_int ? reader.one_of("output_mode", missing, {"int", "one_hot", "multi_hot", "count"})
+                : reader.one_of("output_mode", missing, {"one_hot", "multi_hot", "count"});
   return mode == "int"       ? Encoding::kInt
          : mode == "one_hot" ? Encoding::kOneHot
          : mode == "count"   ? Encoding::kCount
@@ -236,8 +234,10 @@ class Discretization final : public Layer {
 
   std::string_view class_name() const override { return "Discretization"; }
   Json config() const override {
-    return {{"bin_boundaries", boundaries_}, {"num_bins", nullptr},
-            {"epsilon", 0.01},               {"output_mode", to_string(encoding_)},
+    return {{"bin_boundaries", boundaries_},
+            {"num_bins", nullptr},
+            {"epsilon", 0.01},
+            {"output_mode", to_string(encoding_)},
             {"sparse", false}};
   }
   Shape output_shape(std::span<const Shape> inputs) const override {
@@ -341,8 +341,8 @@ std::shared_ptr<Layer> make_normalization(ConfigReader& reader) {
 std::shared_ptr<Layer> make_category_encoding(ConfigReader& reader) {
   const int64_t tokens = reader.positive("num_tokens");
   reader.only_default("sparse", false);
-  return std::make_shared<CategoryEncoding>(tokens,
-                                            read_encoding(reader, "multi_hot", /*allow_int=*/false));
+  return std::make_shared<CategoryEncoding>(
+      tokens, read_encoding(reader, "multi_hot", /*allow_int=*/false));
 }
 
 std::shared_ptr<Layer> make_discretization(ConfigReader& reader) {

@@ -132,8 +132,7 @@ class RepeatVector final : public Layer {
 
   graph::ValueId lower(Lowering& lowering, std::span<const graph::ValueId> inputs) const override {
     const Shape shape = lowering.builder.graph().value(inputs[0]).shape;
-    const graph::ValueId row =
-        graph::reshape(lowering.builder, inputs[0], {shape[0], 1, shape[1]});
+    const graph::ValueId row = graph::reshape(lowering.builder, inputs[0], {shape[0], 1, shape[1]});
     return graph::broadcast(lowering.builder, row, {shape[0], n_, shape[1]});
   }
 

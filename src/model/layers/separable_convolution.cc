@@ -61,8 +61,7 @@ class SeparableConvolution final : public Layer {
   }
 
   Shape output_shape(std::span<const Shape> inputs) const override {
-    const Shape image =
-        spatial_.image(only_input(inputs, spatial_.rank() + 1, spatial_.kind()));
+    const Shape image = spatial_.image(only_input(inputs, spatial_.rank() + 1, spatial_.kind()));
     const auto [height, width] = arguments_.window.outputs(image);
     if (height < 1 || width < 1) fail(kernel_does_not_fit(spatial_, arguments_.window, image));
     return spatial_.tensor({height, width, outputs(image[2])});
@@ -84,8 +83,8 @@ class SeparableConvolution final : public Layer {
     const int64_t depthwise_channels = image[2] * arguments_.depth_multiplier;
     size_t next = 0;
     // Keras's (height, width, in, depth_multiplier), as it lies, is the kernel of so many groups.
-    graph::ValueId kernel = image_kernel(builder, arguments_.window, lowering.weights[next++], 1,
-                                         depthwise_channels);
+    graph::ValueId kernel =
+        image_kernel(builder, arguments_.window, lowering.weights[next++], 1, depthwise_channels);
     graph::ValueId value =
         graph::conv2d(builder, src, kernel, arguments_.window.convolution(image));
     if (is_separable()) {
@@ -106,10 +105,10 @@ class SeparableConvolution final : public Layer {
                kernel_shape(spatial_, arguments_.window, in, arguments_.depth_multiplier),
                arguments_.depthwise);
     if (is_separable())
-      add_weight("pointwise_kernel",
-                 kernel_shape(spatial_, kPointwise, in * arguments_.depth_multiplier,
-                              *arguments_.filters),
-                 arguments_.pointwise);
+      add_weight(
+          "pointwise_kernel",
+          kernel_shape(spatial_, kPointwise, in * arguments_.depth_multiplier, *arguments_.filters),
+          arguments_.pointwise);
     if (arguments_.use_bias) add_weight("bias", {outputs(in)}, arguments_.bias);
   }
 

@@ -17,10 +17,8 @@ Spatial::Spatial(int rank, ConfigReader& reader) : rank_(rank) {
 }
 
 std::string_view Spatial::kind() const {
-  if (rank_ == 1)
-    return channels_first_ ? "series (channels, steps)" : "series (steps, channels)";
-  return channels_first_ ? "images (channels, height, width)"
-                         : "images (height, width, channels)";
+  if (rank_ == 1) return channels_first_ ? "series (channels, steps)" : "series (steps, channels)";
+  return channels_first_ ? "images (channels, height, width)" : "images (height, width, channels)";
 }
 
 Shape Spatial::image(const Shape& tensor) const {
@@ -42,8 +40,9 @@ Shape Spatial::tensor(const Shape& image) const {
 graph::ValueId Spatial::to_image(graph::Builder& builder, graph::ValueId tensor) const {
   const Shape shape = builder.graph().value(tensor).shape;
   if (channels_first_)
-    tensor = graph::transpose(builder, tensor,
-                              rank_ == 1 ? std::vector<int64_t>{0, 2, 1} : std::vector<int64_t>{0, 2, 3, 1});
+    tensor = graph::transpose(
+        builder, tensor,
+        rank_ == 1 ? std::vector<int64_t>{0, 2, 1} : std::vector<int64_t>{0, 2, 3, 1});
   if (rank_ == 2) return tensor;
   return graph::reshape(builder, tensor, image(shape.without_batch()).with_batch(shape[0]));
 }
@@ -52,8 +51,9 @@ graph::ValueId Spatial::to_tensor(graph::Builder& builder, graph::ValueId image)
   const Shape shape = builder.graph().value(image).shape;
   if (rank_ == 1) image = graph::reshape(builder, image, {shape[0], shape[2], shape[3]});
   if (!channels_first_) return image;
-  return graph::transpose(builder, image,
-                          rank_ == 1 ? std::vector<int64_t>{0, 2, 1} : std::vector<int64_t>{0, 3, 1, 2});
+  return graph::transpose(
+      builder, image,
+      rank_ == 1 ? std::vector<int64_t>{0, 2, 1} : std::vector<int64_t>{0, 3, 1, 2});
 }
 
 std::array<int64_t, 2> Spatial::read(ConfigReader& reader, std::string_view name,

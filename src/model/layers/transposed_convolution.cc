@@ -81,8 +81,7 @@ class TransposedConvolution final : public Layer {
   }
 
   Shape output_shape(std::span<const Shape> inputs) const override {
-    const Shape image =
-        spatial_.image(only_input(inputs, spatial_.rank() + 1, spatial_.kind()));
+    const Shape image = spatial_.image(only_input(inputs, spatial_.rank() + 1, spatial_.kind()));
     const int64_t height = axis(image, 0).extent, width = axis(image, 1).extent;
     if (height < 1 || width < 1)
       fail(fmt::format("of its input {} nothing is left, with these strides and padding",
@@ -98,11 +97,10 @@ class TransposedConvolution final : public Layer {
     const TransposedAxis rows = axis(image, 0), columns = axis(image, 1);
     graph::Conv2dWindow window = arguments_.window.convolution(image);
     window.padding = {rows.before, columns.before, rows.after, columns.after};
-    const graph::ValueId kernel = image_kernel(builder, arguments_.window, lowering.weights[0],
-                                               arguments_.filters, image[2]);
-    graph::ValueId value =
-        graph::conv2d_transpose(builder, src, kernel, window,
-                                {shape[0], rows.extent, columns.extent, arguments_.filters});
+    const graph::ValueId kernel =
+        image_kernel(builder, arguments_.window, lowering.weights[0], arguments_.filters, image[2]);
+    graph::ValueId value = graph::conv2d_transpose(
+        builder, src, kernel, window, {shape[0], rows.extent, columns.extent, arguments_.filters});
     if (arguments_.use_bias) value = graph::bias_add(builder, value, lowering.weights[1]);
     return spatial_.to_tensor(builder, lower_activation(builder, value, arguments_.activation));
   }
@@ -111,10 +109,10 @@ class TransposedConvolution final : public Layer {
   int64_t channels(const Shape& input) const override { return spatial_.channels(input); }
 
   void build(std::span<const Shape> inputs) override {
-    add_weight("kernel",
-               kernel_shape(spatial_, arguments_.window, arguments_.filters,
-                            spatial_.channels(inputs[0])),
-               arguments_.kernel);
+    add_weight(
+        "kernel",
+        kernel_shape(spatial_, arguments_.window, arguments_.filters, spatial_.channels(inputs[0])),
+        arguments_.kernel);
     if (arguments_.use_bias) add_weight("bias", {arguments_.filters}, arguments_.bias);
   }
 
@@ -134,24 +132,22 @@ class TransposedConvolution final : public Layer {
 
 std::shared_ptr<Layer> make(int rank, ConfigReader& reader) {
   const Spatial spatial(rank, reader);
-  TransposedArguments arguments{
-      .filters = reader.positive("filters"),
-      .window = read_window(spatial, reader, /*allow_causal=*/false),
-      .output_padding = {},
-      .activation = reader.activation("activation", "linear"),
-      .use_bias = reader.boolean("use_bias", true),
-      .kernel = reader.weight("kernel", "glorot_uniform"),
-      .bias = reader.weight("bias", "zeros")};
+  TransposedArguments arguments{.filters = reader.positive("filters"),
+                                .window = read_window(spatial, reader, /*allow_causal=*/false),
+                                .output_padding = {},
+                                .activation = reader.activation("activation", "linear"),
+                                .use_bias = reader.boolean("use_bias", true),
+                                .kernel = reader.weight("kernel", "glorot_uniform"),
+                                .bias = reader.weight("bias", "zeros")};
   constexpr std::array<int64_t, 2> kNone{-1, -1};
   const auto padding = spatial.read(reader, "output_padding", kNone, /*row=*/0, /*least=*/0);
   if (padding != kNone) {
     for (size_t i = 0; i < 2; ++i)
       if (padding[i] >= arguments.window.strides[i])
-        reader.fail("output_padding",
-                    fmt::format("is {}; it must be below the strides, {}",
-                                spatial.text(padding[0], padding[1]),
-                                spatial.text(arguments.window.strides[0],
-                                             arguments.window.strides[1])));
+        reader.fail("output_padding", fmt::format("is {}; it must be below the strides, {}",
+                                                  spatial.text(padding[0], padding[1]),
+                                                  spatial.text(arguments.window.strides[0],
+                                                               arguments.window.strides[1])));
     arguments.output_padding = padding;
   }
   return std::make_shared<TransposedConvolution>(spatial, std::move(arguments));

@@ -37,16 +37,14 @@ class UpSampling final : public Layer {
   }
 
   Shape output_shape(std::span<const Shape> inputs) const override {
-    const Shape image =
-        spatial_.image(only_input(inputs, spatial_.rank() + 1, spatial_.kind()));
+    const Shape image = spatial_.image(only_input(inputs, spatial_.rank() + 1, spatial_.kind()));
     return spatial_.tensor({image[0] * size_[0], image[1] * size_[1], image[2]});
   }
 
   graph::ValueId lower(Lowering& lowering, std::span<const graph::ValueId> inputs) const override {
     const graph::ValueId src = spatial_.to_image(lowering.builder, inputs[0]);
-    return spatial_.to_tensor(
-        lowering.builder,
-        graph::upsample2d(lowering.builder, src, size_[0], size_[1], interpolation_));
+    return spatial_.to_tensor(lowering.builder, graph::upsample2d(lowering.builder, src, size_[0],
+                                                                  size_[1], interpolation_));
   }
 
  private:
@@ -57,8 +55,7 @@ class UpSampling final : public Layer {
 
 std::shared_ptr<Layer> make(int rank, ConfigReader& reader) {
   const Spatial spatial(rank, reader);
-  const std::array<int64_t, 2> size =
-      spatial.read(reader, "size", {{rank == 1 ? 1 : 2, 2}});
+  const std::array<int64_t, 2> size = spatial.read(reader, "size", {{rank == 1 ? 1 : 2, 2}});
   const std::string interpolation =
       rank == 1 ? "nearest" : reader.one_of("interpolation", "nearest", {"nearest", "bilinear"});
   return std::make_shared<UpSampling>(spatial, size,
