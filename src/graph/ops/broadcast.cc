@@ -107,7 +107,7 @@ RepeatGeometry repeat_geometry(const Shape& small, const Shape& large) {
   return g;
 }
 
-ValueId broadcast(Builder& builder, ValueId src, const Shape& shape) {
+ValueId broadcast(Builder& builder, ValueId src, Shape shape) {
   for (;;) {
     const Shape small = builder.graph().value(src).shape;
     if (small == shape) return src;
@@ -117,7 +117,7 @@ ValueId broadcast(Builder& builder, ValueId src, const Shape& shape) {
   }
 }
 
-ValueId reduce_sum(Builder& builder, ValueId src, const Shape& shape) {
+ValueId reduce_sum(Builder& builder, ValueId src, Shape shape) {
   Shape large = builder.graph().value(src).shape;
   check_broadcasts(shape, large);
   if (shape.rank() > 0 && shape[0] != large[0]) {

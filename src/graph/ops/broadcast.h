@@ -21,9 +21,10 @@ struct RepeatGeometry {
 RepeatGeometry repeat_geometry(const Shape& small, const Shape& large);
 
 // As many ops as there are groups of neighbouring axes to change; src itself where there is none.
-// Throws ShapeError where the shapes don't broadcast.
-ValueId broadcast(Builder& builder, ValueId src, const Shape& shape);
+// Throws ShapeError where the shapes don't broadcast. (The shape is a copy: the graph's own move
+// when values are added.)
+ValueId broadcast(Builder& builder, ValueId src, Shape shape);
 // Sums over the batch too, where `shape` has one element there.
-ValueId reduce_sum(Builder& builder, ValueId src, const Shape& shape);
+ValueId reduce_sum(Builder& builder, ValueId src, Shape shape);
 
 }  // namespace pronghorn::graph
