@@ -107,8 +107,8 @@ std::vector<int64_t> ConfigReader::integers(std::string_view name, std::vector<i
   return numbers;
 }
 
-std::optional<std::vector<int64_t>> ConfigReader::integers(std::string_view name, size_t count,
-                                                           int64_t least) {
+std::optional<std::vector<int64_t>> ConfigReader::extents(std::string_view name, size_t count,
+                                                          int64_t least) {
   const Json& value = get(name);
   if (value.is_null()) return std::nullopt;
   std::vector<int64_t> numbers;

@@ -38,7 +38,7 @@ class ConfigReader {
   // 2, or [0, 1]; `one` tells which of the two it was.
   std::vector<int64_t> integers(std::string_view name, std::vector<int64_t> missing, bool& one);
   // So many integers, each at least `least`; one may stand for all. None where it is missing.
-  std::optional<std::vector<int64_t>> integers(std::string_view name, size_t count, int64_t least);
+  std::optional<std::vector<int64_t>> extents(std::string_view name, size_t count, int64_t least);
   // "valid", "same", and "causal" where it is allowed; in any case of letters, as in Keras.
   EdgePadding edge_padding(std::string_view name, bool allow_causal = false);
   // The canonical name of a known activation; only a layer that is nothing else may have

@@ -60,7 +60,7 @@ std::array<int64_t, 2> Spatial::read(ConfigReader& reader, std::string_view name
                                      std::optional<std::array<int64_t, 2>> missing, int64_t row,
                                      int64_t least) const {
   const std::optional<std::vector<int64_t>> numbers =
-      reader.integers(name, static_cast<size_t>(rank_), least);
+      reader.extents(name, static_cast<size_t>(rank_), least);
   if (!numbers && !missing) reader.fail(name, "is missing");
   if (!numbers) return *missing;
   return rank_ == 1 ? std::array{row, (*numbers)[0]} : std::array{(*numbers)[0], (*numbers)[1]};
