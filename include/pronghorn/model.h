@@ -76,12 +76,12 @@ class Model {
   // Weights alone, as the file's name ends: .weights.h5 as Keras 3's, which holds the optimizer's
   // state too, or .safetensors, names as in get_weights(). A failed write leaves no file behind.
   void save_weights(const std::string& path) const;
-  // Of such files, of .keras files and of the .h5 files of Keras 1 and 2, told apart by their bytes.
-  // Where the file holds the state of an optimizer of the same kind, training goes on from there.
-  // Leaves the model as it was where it throws.
+  // Of such files, of .keras files and of the .h5 files of Keras 1 and 2, told apart by their
+  // bytes. Where the file holds the state of an optimizer of the same kind, training goes on from
+  // there. Leaves the model as it was where it throws.
   void load_weights(const std::string& path);
-  // Keras 3's .keras: the model, its weights, and how it was compiled with the optimizer's state, so
-  // that training can go on, here or in Keras.
+  // Keras 3's .keras: the model, its weights, and how it was compiled with the optimizer's state,
+  // so that training can go on, here or in Keras.
   void save(const std::string& path) const;
   // Steps that the optimizer has made: Keras's optimizer.iterations.
   int64_t optimizer_steps() const;
@@ -128,10 +128,11 @@ class Sequential : public Model {
 Model model_from_json(std::string_view json);
 
 // A model of the zoo ("mnist-mlp", ...) or a file, told apart by its bytes: Keras 3's .keras, an
-// .h5 of Keras 1 or 2, or JSON (model.to_json()) of any Keras. A .keras file's weights are loaded; compile(*file_config()) goes on
-// training where it ended, with the optimizer's state: as its last epoch was k, fit() with
-// initial_epoch k gives the bits of a training that never stopped. Nothing in a file is executed: a
-// Lambda layer is refused. Throws ArgumentError where it is neither, listing the zoo.
+// .h5 of Keras 1 or 2, or JSON (model.to_json()) of any Keras. A .keras file's weights are loaded;
+// compile(*file_config()) goes on training where it ended, with the optimizer's state: as its last
+// epoch was k, fit() with initial_epoch k gives the bits of a training that never stopped. Nothing
+// in a file is executed: a Lambda layer is refused. Throws ArgumentError where it is neither,
+// listing the zoo.
 Model load_model(const std::string& name_or_path);
 
 struct ZooEntry {

@@ -22,27 +22,29 @@ struct ConvertCommand {
 void convert(const ConvertCommand& options) {
   const std::string& to = options.to;
   const bool json = to.ends_with(".json");
+  const bool onnx = to.ends_with(".onnx");
   if (!json && to.ends_with(".h5") && !to.ends_with(".weights.h5"))
     throw ArgumentError(fmt::format(
         "'{}': Keras 1's and 2's .h5 is read, not written; write .keras, or .weights.h5 for the "
         "weights alone",
         to));
-  if (!json)
-    check_trained_file(to);
-  else
+  if (json || onnx)
     check_writable(to);
+  else
+    check_trained_file(to);
   const std::string& from = options.from;
   if (from.ends_with(".safetensors") || from.ends_with(".weights.h5"))
     throw ArgumentError(
         fmt::format("'{}' holds weights, but not the model that they are for; give the model, and "
                     "these with --weights",
                     from));
+  if (from.ends_with(".onnx"))
+    throw ArgumentError(fmt::format("'{}': ONNX is written, not read", from));
   Model model = load_model(from);
   if (json && options.weights.empty()) return save_text(to, model.to_json());
-  if (json)
-    throw ArgumentError(fmt::format("'{}': JSON holds a model without weights", to));
+  if (json) throw ArgumentError(fmt::format("'{}': JSON holds a model without weights", to));
   load_trained_weights(model, options.weights);
-  write_trained(model, to);
+  onnx ? export_onnx(model, to) : write_trained(model, to);
 }
 
 }  // namespace
@@ -55,7 +57,7 @@ void add_convert(CLI::App& program) {
   command
       .add_option("TO", options->to,
                   "Its kind is the name's end: .keras is the whole model, .weights.h5 and "
-                  ".safetensors its weights, .json its architecture")
+                  ".safetensors its weights, .json its architecture, .onnx its inference")
       ->required();
   command
       .add_option("--weights", options->weights,

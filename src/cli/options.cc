@@ -89,9 +89,10 @@ LoadedData load_data(const DataOptions& options) {
 void add_trained_options(CLI::App& command, std::string& weights, DataOptions& data,
                          std::string& part) {
   command
-      .add_option("--weights", weights,
-                  "The trained weights: .safetensors, .weights.h5 or any file that load_model takes "
-                  "(default: those in the model's file)")
+      .add_option(
+          "--weights", weights,
+          "The trained weights: .safetensors, .weights.h5 or any file that load_model takes "
+          "(default: those in the model's file)")
       ->type_name("FILE");
   add_data_options(command, data);
   command.add_option("--part", part, "The part of a data set that has two")
@@ -109,10 +110,10 @@ void load_trained_weights(Model& model, const std::string& weights) {
 void check_trained_file(const std::string& path) {
   for (const char* suffix : {".keras", ".weights.h5", ".safetensors"})
     if (path.ends_with(suffix)) return check_writable(path);
-  throw ArgumentError(
-      fmt::format("'{}': a trained model is written as .keras (with all that Keras needs to go on), "
-                  "weights alone as .weights.h5 or .safetensors",
-                  path));
+  throw ArgumentError(fmt::format(
+      "'{}': a trained model is written as .keras (with all that Keras needs to go on), "
+      "weights alone as .weights.h5 or .safetensors",
+      path));
 }
 
 void write_trained(const Model& model, const std::string& path) {

@@ -168,7 +168,8 @@ void print_result(const TrainCommand& options, const History& history) {
   fmt::print("training seconds per epoch:{} (mean {:.2f}, validation left out)\n", each,
              total / static_cast<double>(seconds.size()));
   fmt::print("{}\n", to_text(last_logs(history)));
-  if (!options.out.empty()) fmt::print("{}: {}\n", options.out.ends_with(".keras") ? "model" : "weights", options.out);
+  if (!options.out.empty())
+    fmt::print("{}: {}\n", options.out.ends_with(".keras") ? "model" : "weights", options.out);
 }
 
 nlohmann::ordered_json as_json(const TrainCommand& options, const Model& model,
@@ -297,9 +298,10 @@ void add_file_options(CLI::App& command, TrainCommand& options) {
       .add_option("--log", options.log, "A CSV file with a line per epoch, as Keras's CSVLogger")
       ->type_name("FILE.csv");
   command
-      .add_option("--checkpoint", options.checkpoint,
-                  "Writes model or weights after each epoch; {epoch:02d} and {val_loss:.2f} are filled "
-                  "in")
+      .add_option(
+          "--checkpoint", options.checkpoint,
+          "Writes model or weights after each epoch; {epoch:02d} and {val_loss:.2f} are filled "
+          "in")
       ->type_name(kTrainedFiles);
   command
       .add_option("--tensorboard", options.tensorboard,
@@ -350,9 +352,10 @@ void add_train(CLI::App& program) {
   add_file_options(command, *options);
   command.add_flag("--profile", options->profile,
                    "Times each op of the training's steps in place and lists them after it");
-  command.add_option("--seed", options->seed,
-                     "Of initial weights, shuffling and dropout; default: that of the training which "
-                     "a .keras file goes on with, else 0");
+  command.add_option(
+      "--seed", options->seed,
+      "Of initial weights, shuffling and dropout; default: that of the training which "
+      "a .keras file goes on with, else 0");
   add_run_options(command, options->run);
   command
       .add_option("--verbose", options->verbose,
@@ -365,7 +368,8 @@ void add_train(CLI::App& program) {
       "Example:\n"
       "  pronghorn train mnist-cnn --data mnist-10k --epochs 12 --batch-size 128 "
       "--out cnn.keras\n"
-      "  pronghorn train cnn.keras --data mnist-10k --epochs 16 --initial-epoch 12 --batch-size 128 "
+      "  pronghorn train cnn.keras --data mnist-10k --epochs 16 --initial-epoch 12 --batch-size "
+      "128 "
       "--out cnn.keras\n"
       "  pronghorn train mnist-mlp --data mine.csv --validation-split 0.1 --optimizer adam "
       "--learning-rate 0.0005 --log history.csv");

@@ -50,16 +50,16 @@ OptimizerState::OptimizerState(model::Model& model, const Optimizer& optimizer)
     const auto elements = static_cast<size_t>(weight.weight->shape.elements());
     std::vector<Slot> slots;
     for (const graph::OptimizerSlot& kind : kinds) {
-      slots.push_back({std::string(kind.name), weight.weight->shape,
-                       AlignedBuffer(elements * sizeof(float))});
+      slots.push_back(
+          {std::string(kind.name), weight.weight->shape, AlignedBuffer(elements * sizeof(float))});
       std::fill_n(slots.back().buffer.floats(), elements, static_cast<float>(kind.initial_value));
     }
     slots_.push_back(std::move(slots));
   }
 }
 
-// Keras (keras/src/optimizers/, build()) makes the slots weight by weight, but RMSprop each kind for
-// all weights, and so Adam the one that amsgrad adds.
+// Keras (keras/src/optimizers/, build()) makes the slots weight by weight, but RMSprop each kind
+// for all weights, and so Adam the one that amsgrad adds.
 std::vector<OptimizerState::Slot*> OptimizerState::in_keras_order() {
   const bool by_kind = graph::optimizer_algorithm(attributes_.text("optimizer")) ==
                        graph::OptimizerAlgorithm::kRmsprop;

@@ -57,7 +57,8 @@ class Cursor {
 // IV.A.1.a; a block is the first or one that a continuation message leads to.
 void read_messages_v1(const Hdf5Image& image, uint64_t address, Hdf5Object& object) {
   const uint64_t count = image.number(address + 2, 2);
-  std::vector<std::pair<uint64_t, uint64_t>> blocks = {{address + 16, image.number(address + 8, 4)}};
+  std::vector<std::pair<uint64_t, uint64_t>> blocks = {
+      {address + 16, image.number(address + 8, 4)}};
   for (size_t block = 0; block < blocks.size(); ++block) {
     Cursor cursor(image, blocks[block].first, blocks[block].second);
     while (cursor.left() >= 8 && object.messages.size() < count) {
@@ -242,8 +243,7 @@ uint64_t Hdf5Image::number(uint64_t at, unsigned count) const {
 
 void Hdf5Image::expect(uint64_t at, std::string_view signature) const {
   if (bytes(at, signature.size()) != signature)
-    throw FileError(
-        fmt::format("truncated or corrupt: no structure {} at byte {}", signature, at));
+    throw FileError(fmt::format("truncated or corrupt: no structure {} at byte {}", signature, at));
 }
 
 const Hdf5Message* Hdf5Object::find(uint16_t type) const {
@@ -264,8 +264,8 @@ Hdf5Object read_object(const Hdf5Image& image, uint64_t address) {
 }
 
 bool is_group(const Hdf5Object& object) {
-  return object.find(kSymbolTableMessage) != nullptr ||
-         object.find(kLinkInfoMessage) != nullptr || object.find(kLinkMessage) != nullptr;
+  return object.find(kSymbolTableMessage) != nullptr || object.find(kLinkInfoMessage) != nullptr ||
+         object.find(kLinkMessage) != nullptr;
 }
 
 std::vector<Hdf5Link> read_links(const Hdf5Image& image, const Hdf5Object& group) {
@@ -281,8 +281,9 @@ std::vector<Hdf5Link> read_links(const Hdf5Image& image, const Hdf5Object& group
     // IV.A.2.c: many links are kept elsewhere.
     const uint64_t flags = image.number(info->begin + 1, 1);
     if (image.number(info->begin + 2 + ((flags & 1) != 0 ? 8 : 0), 8) != kHdf5Undefined)
-      throw FileError("is a group as only HDF5's latest format has it; write the file with h5py's "
-                      "default libver");
+      throw FileError(
+          "is a group as only HDF5's latest format has it; write the file with h5py's "
+          "default libver");
   }
   return links;
 }
@@ -302,7 +303,9 @@ Hdf5Type read_type(const Hdf5Image& image, uint64_t at, uint64_t size) {
     case 1: {
       // Bit offset and precision, exponent's place and size, mantissa's place and size, bias.
       static constexpr std::array<std::array<uint64_t, 8>, 3> kIeee = {
-          {{2, 16, 10, 5, 0, 10, 15, 0}, {4, 32, 23, 8, 0, 23, 127, 0}, {8, 64, 52, 11, 0, 52, 1023, 0}}};
+          {{2, 16, 10, 5, 0, 10, 15, 0},
+           {4, 32, 23, 8, 0, 23, 127, 0},
+           {8, 64, 52, 11, 0, 52, 1023, 0}}};
       const uint64_t offset = cursor.number(2), precision = cursor.number(2);
       const uint64_t exponent_at = cursor.number(1), exponent = cursor.number(1);
       const uint64_t mantissa_at = cursor.number(1), mantissa = cursor.number(1);
@@ -351,8 +354,9 @@ std::optional<std::vector<std::string>> read_text_attribute(const Hdf5Image& ima
     if (message.type == kAttributeInfoMessage) {
       const uint64_t flags = image.number(message.begin + 1, 1);
       if (image.number(message.begin + 2 + ((flags & 1) != 0 ? 2 : 0), 8) != kHdf5Undefined)
-        throw FileError("has attributes as only HDF5's latest format keeps them; write the file "
-                        "with h5py's default libver");
+        throw FileError(
+            "has attributes as only HDF5's latest format keeps them; write the file "
+            "with h5py's default libver");
     }
     if (message.type != kAttributeMessage) continue;
     if ((message.flags & 2) != 0) throw FileError("has an attribute that lies elsewhere");

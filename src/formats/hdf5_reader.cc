@@ -57,8 +57,8 @@ std::vector<uint64_t> shape_of(const Hdf5Image& image, const Hdf5Object& dataset
 int64_t integer(const char* bytes, const Hdf5Type& type) {
   uint64_t value = 0;
   for (uint32_t i = 0; i < type.bytes; ++i)
-    value = value << 8 |
-            static_cast<unsigned char>(bytes[type.big_endian ? i : type.bytes - 1 - i]);
+    value =
+        value << 8 | static_cast<unsigned char>(bytes[type.big_endian ? i : type.bytes - 1 - i]);
   const unsigned unused = 64 - 8 * type.bytes;
   return type.is_signed && unused > 0 ? static_cast<int64_t>(value << unused) >> unused
                                       : static_cast<int64_t>(value);
@@ -172,12 +172,12 @@ Array Hdf5Reader::read(const std::string& path, const Shape& shape) const {
   const Hdf5Object object = dataset(path);
   return at(path, [&] {
     const Hdf5Type type = element_type(image_, object);
-    const bool integers = type.kind == Hdf5Type::Kind::kInteger && type.bytes >= 1 &&
-                          type.bytes <= 8;
+    const bool integers =
+        type.kind == Hdf5Type::Kind::kInteger && type.bytes >= 1 && type.bytes <= 8;
     // As Keras stores what NumPy has not.
-    const bool bfloat16 = type.kind == Hdf5Type::Kind::kOpaque && type.bytes == 2 &&
-                          read_text_attribute(image_, object, "dtype") ==
-                              std::vector<std::string>{"bfloat16"};
+    const bool bfloat16 =
+        type.kind == Hdf5Type::Kind::kOpaque && type.bytes == 2 &&
+        read_text_attribute(image_, object, "dtype") == std::vector<std::string>{"bfloat16"};
     if (!integers && type.kind != Hdf5Type::Kind::kFloat && !bfloat16)
       throw FileError(
           "its elements are no numbers that are read; floating-point numbers of 2, 4 and 8 bytes "

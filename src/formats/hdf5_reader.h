@@ -21,8 +21,9 @@ bool is_hdf5(std::string_view bytes);
 // an external one to another file. Arrays must lie in the file itself (no external or virtual
 // storage), be all there, and be stored plainly or with HDF5's own gzip, shuffle and fletcher32.
 //
-// Read are the structures that HDF5 1.6 to 1.14 write unless asked for the latest ("HDF5 File Format
-// Specification Version 3.0"): symbol tables or links in object headers, chunks in version 1 trees.
+// Read are the structures that HDF5 1.6 to 1.14 write unless asked for the latest ("HDF5 File
+// Format Specification Version 3.0"): symbol tables or links in object headers, chunks in version 1
+// trees.
 //
 // Paths are as "layers/dense/vars/0"; "" is the root. All throw FileError, which names the file and
 // the path within.

@@ -82,8 +82,8 @@ void Hdf5Writer::add_text(const std::string& path, const std::string& name,
   check(H5Tset_size(type, H5T_VARIABLE) >= 0 && H5Tset_cset(type, H5T_CSET_UTF8) >= 0);
   const Handle space(H5Screate(H5S_SCALAR), H5Sclose);
   const Handle object(H5Oopen(file_, path.c_str(), H5P_DEFAULT), H5Oclose);
-  const Handle attribute(
-      H5Acreate2(object, name.c_str(), type, space, H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
+  const Handle attribute(H5Acreate2(object, name.c_str(), type, space, H5P_DEFAULT, H5P_DEFAULT),
+                         H5Aclose);
   const char* pointer = text.c_str();
   check(attribute.valid() && H5Awrite(attribute, type, &pointer) >= 0);
 }
@@ -91,9 +91,9 @@ void Hdf5Writer::add_text(const std::string& path, const std::string& name,
 void Hdf5Writer::add_dataset(const std::string& path, int64_t file_type, int64_t memory_type,
                              const std::vector<int64_t>& extents, const void* values) {
   const std::vector<hsize_t> sizes(extents.begin(), extents.end());
-  const Handle space(sizes.empty() ? H5Screate(H5S_SCALAR)
-                                   : H5Screate_simple(static_cast<int>(sizes.size()), sizes.data(),
-                                                      nullptr),
+  const Handle space(sizes.empty()
+                         ? H5Screate(H5S_SCALAR)
+                         : H5Screate_simple(static_cast<int>(sizes.size()), sizes.data(), nullptr),
                      H5Sclose);
   const Handle links(with_groups(), H5Pclose);
   // A time in the file would make two files of one model differ.

@@ -124,8 +124,9 @@ std::unique_ptr<model::Model> read_keras_archive(std::string bytes, const std::s
 
 void write_keras_archive(const std::string& path, const model::Model& model,
                          const CompileConfig* config, const model::TrainingState* state) {
-  Json metadata = {{"keras_version", kKerasVersion},
-                   {"date_saved", fmt::format("{:%Y-%m-%d@%H:%M:%S}", fmt::gmtime(std::time(nullptr)))}};
+  Json metadata = {
+      {"keras_version", kKerasVersion},
+      {"date_saved", fmt::format("{:%Y-%m-%d@%H:%M:%S}", fmt::gmtime(std::time(nullptr)))}};
   if (config != nullptr) {
     Json own = {{"seed", config->seed}, {"epochs", state == nullptr ? 0 : state->epochs}};
     if (state != nullptr) own["learning_rate"] = state->optimizer.learning_rate;

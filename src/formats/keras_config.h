@@ -8,8 +8,8 @@
 
 namespace pronghorn::formats {
 
-// Models as Keras writes them to JSON (model.to_json(), config.json of a .keras file, model_config of
-// an .h5 file): class Sequential or Functional, any Keras 3.0 to 3.16, and Keras 1 and 2
+// Models as Keras writes them to JSON (model.to_json(), config.json of a .keras file, model_config
+// of an .h5 file): class Sequential or Functional, any Keras 3.0 to 3.16, and Keras 1 and 2
 // (formats/keras_legacy_config.h). The JSON is data: nothing in it is executed.
 //
 // Throws FileError for what is no such JSON (a syntax error with line and column, a missing key

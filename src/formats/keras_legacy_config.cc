@@ -58,10 +58,10 @@ constexpr std::array<std::string_view, 6> kNeedless = {
 
 // What is computed value by value, or per image: it does not know where the channels are.
 const std::set<std::string_view> kAnyFormat = {
-    "InputLayer", "Dense",     "Dropout",  "Activation", "ReLU",          "LeakyReLU",
-    "ELU",        "Flatten",   "Softmax",  "Add",        "GaussianNoise", "GaussianDropout",
-    "Multiply",   "Subtract",  "Average",  "Maximum",    "Minimum",       "AlphaDropout",
-    "Embedding",  "LSTM",      "GRU",      "SimpleRNN",  "Bidirectional", "TimeDistributed",
+    "InputLayer", "Dense",       "Dropout", "Activation", "ReLU",          "LeakyReLU",
+    "ELU",        "Flatten",     "Softmax", "Add",        "GaussianNoise", "GaussianDropout",
+    "Multiply",   "Subtract",    "Average", "Maximum",    "Minimum",       "AlphaDropout",
+    "Embedding",  "LSTM",        "GRU",     "SimpleRNN",  "Bidirectional", "TimeDistributed",
     "Rescaling",  "RepeatVector"};
 
 bool is_object(const Json& json, const char* key) {
@@ -143,8 +143,10 @@ class Modernizer {
 
   // Keras 1's layer for all that merges.
   static void merge(Json& layer) {
-    static const Names kModes = {{"sum", "Add"},     {"concat", "Concatenate"},
-                                 {"mul", "Multiply"}, {"ave", "Average"},
+    static const Names kModes = {{"sum", "Add"},
+                                 {"concat", "Concatenate"},
+                                 {"mul", "Multiply"},
+                                 {"ave", "Average"},
                                  {"max", "Maximum"}};
     const Json& config = layer["config"];
     const Json mode = config.is_object() ? config.value("mode", Json()) : Json();

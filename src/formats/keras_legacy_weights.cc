@@ -100,8 +100,8 @@ void modernize_keras1(const model::Layer& layer, bool channels_first, std::vecto
   if (name == "Conv2D" && rank == 4 && channels_first)
     arrays[0] = transposed(arrays[0], {2, 3, 1, 0});
   if (name == "Conv2DTranspose" && rank == 4)
-    arrays[0] = transposed(arrays[0], channels_first ? std::vector{2, 3, 0, 1}
-                                                     : std::vector{0, 1, 3, 2});
+    arrays[0] =
+        transposed(arrays[0], channels_first ? std::vector{2, 3, 0, 1} : std::vector{0, 1, 3, 2});
   if (name == "Conv1D" && rank == 4) {
     // (out, in, length, 1) at first, (length, 1, in, out) later.
     const Shape& wanted = layer.weights()[0].shape;
@@ -120,8 +120,8 @@ void modernize_keras1(const model::Layer& layer, bool channels_first, std::vecto
 // does; an empty shape else.
 Shape flattened_shape(const model::Model& model, const model::Layer& layer) {
   static const std::set<std::string_view> kKeepsOrder = {
-      "Dropout", "Activation",  "ReLU",          "LeakyReLU",    "ELU",
-      "Softmax", "GaussianNoise", "GaussianDropout", "AlphaDropout", "BatchNormalization"};
+      "Dropout",       "Activation",      "ReLU",         "LeakyReLU",         "ELU", "Softmax",
+      "GaussianNoise", "GaussianDropout", "AlphaDropout", "BatchNormalization"};
   for (const model::Model::Node& node : model.nodes) {
     if (node.layer.get() != &layer || node.inputs.empty()) continue;
     size_t at = static_cast<size_t>(node.inputs[0]);
@@ -142,8 +142,7 @@ void reorder_rows(Array& array, const Shape& image) {
   values.reserve(array.values.size());
   for (int64_t place = 0; place < height * width; ++place)
     for (int64_t channel = 0; channel < channels; ++channel) {
-      const auto begin =
-          array.values.begin() + (channel * height * width + place) * row;
+      const auto begin = array.values.begin() + (channel * height * width + place) * row;
       values.insert(values.end(), begin, begin + row);
     }
   array.values = std::move(values);
@@ -177,9 +176,10 @@ std::vector<Array> read_arrays(const Hdf5Reader& file, const std::string& group,
     const std::vector<int64_t> extents = file.extents(path);
     const std::optional<int64_t> elements = checked_product(extents);
     if (!elements || *elements > most_elements)
-      throw FileError(fmt::format("weights of another model: {} has shape {}, more values than the "
-                                  "model's layer has",
-                                  path, Shape(extents).to_string()));
+      throw FileError(
+          fmt::format("weights of another model: {} has shape {}, more values than the "
+                      "model's layer has",
+                      path, Shape(extents).to_string()));
     most_elements -= *elements;
     arrays.push_back(file.read(path, Shape(extents)));
   }
@@ -192,8 +192,8 @@ std::vector<std::pair<model::Layer*, std::string>> matched(const Hdf5Reader& fil
                                                            const Origin& origin,
                                                            const model::Model& model) {
   std::vector<std::string> groups;
-  for (const std::string& name : file.texts(origin.root, "layer_names").value_or(
-           std::vector<std::string>{}))
+  for (const std::string& name :
+       file.texts(origin.root, "layer_names").value_or(std::vector<std::string>{}))
     if (const auto weights = file.texts(join(origin.root, name), "weight_names");
         weights && !weights->empty())
       groups.push_back(name);
@@ -201,9 +201,9 @@ std::vector<std::pair<model::Layer*, std::string>> matched(const Hdf5Reader& fil
   for (model::Layer* layer : model.layers())
     if (!layer->weights().empty()) layers.push_back(layer);
   if (groups.size() != layers.size())
-    throw FileError(fmt::format(
-        "weights of another model: the file has {} layers with weights, the model {}",
-        groups.size(), layers.size()));
+    throw FileError(
+        fmt::format("weights of another model: the file has {} layers with weights, the model {}",
+                    groups.size(), layers.size()));
   std::vector<std::pair<model::Layer*, std::string>> by_name, by_order;
   for (size_t i = 0; i < layers.size(); ++i) {
     by_order.emplace_back(layers[i], groups[i]);
@@ -237,12 +237,12 @@ std::optional<model::TrainingState> read_optimizer(const Hdf5Reader& file,
     const std::string path = join(kGroup, (*names)[i]);
     const std::vector<int64_t> extents = file.extents(path);
     if (extents.empty()) {
-      if (i == 0) state.steps = static_cast<uint64_t>(std::max<int64_t>(0, file.read_integer(path)));
+      if (i == 0)
+        state.steps = static_cast<uint64_t>(std::max<int64_t>(0, file.read_integer(path)));
       by_weight = by_weight || (*names)[i].find("learning_rate") != std::string::npos;
       continue;
     }
-    variables.push_back(
-        {(*names)[i], read_arrays(file, kGroup, {(*names)[i]}, largest).front()});
+    variables.push_back({(*names)[i], read_arrays(file, kGroup, {(*names)[i]}, largest).front()});
   }
   const size_t kinds = variables.size() / weights.size();
   if (by_weight || model.file_config->optimizer.name == "rmsprop" ||
@@ -274,16 +274,18 @@ std::optional<model::TrainingState> read_legacy_weights(const Hdf5Reader& file,
         read_arrays(file, path, *file.texts(path, "weight_names"), elements);
     modernize(model, *layer, origin, arrays);
     if (arrays.size() != layer->weights().size())
-      throw FileError(fmt::format("weights of another model: {} holds {} arrays; the model's layer "
-                                  "'{}' has {} weights",
-                                  path, arrays.size(), layer->name(), layer->weights().size()));
+      throw FileError(
+          fmt::format("weights of another model: {} holds {} arrays; the model's layer "
+                      "'{}' has {} weights",
+                      path, arrays.size(), layer->name(), layer->weights().size()));
     for (size_t i = 0; i < arrays.size(); ++i)
       if (arrays[i].shape != layer->weights()[i].shape)
-        throw FileError(fmt::format(
-            "weights of another model: weight {} of {} has shape {}; that of the model's layer '{}' "
-            "is {}",
-            i, path, arrays[i].shape.to_string(), layer->name(),
-            layer->weights()[i].shape.to_string()));
+        throw FileError(
+            fmt::format("weights of another model: weight {} of {} has shape {}; that of the "
+                        "model's layer '{}' "
+                        "is {}",
+                        i, path, arrays[i].shape.to_string(), layer->name(),
+                        layer->weights()[i].shape.to_string()));
     all.emplace_back(layer, std::move(arrays));
   }
   // What was turned here would have to be turned in the optimizer's memory as well.
@@ -307,8 +309,8 @@ std::unique_ptr<model::Model> read_legacy_model(const Hdf5Reader& file) {
     const nlohmann::ordered_json modern = modern_compile_config(parse_json(*training));
     model->file_config = model::compile_config_from_json(modern);
     model->file_config_json = modern.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-    // Keras 2 itself added RMSprop's epsilon to the root; TensorFlow's, whose optimizers have names,
-    // did not.
+    // Keras 2 itself added RMSprop's epsilon to the root; TensorFlow's, whose optimizers have
+    // names, did not.
     const auto& optimizer = modern.value("optimizer", nlohmann::ordered_json());
     const bool named = optimizer.is_object() && optimizer.contains("config") &&
                        optimizer["config"].is_object() && optimizer["config"].contains("name");
@@ -318,8 +320,10 @@ std::unique_ptr<model::Model> read_legacy_model(const Hdf5Reader& file) {
   model->training_state = read_legacy_weights(file, *model);
   model->initialized = true;
   if (model->training_state) {
-    if (model->file_config) model->training_state->optimizer = model->file_config->optimizer;
-    else model->training_state.reset();
+    if (model->file_config)
+      model->training_state->optimizer = model->file_config->optimizer;
+    else
+      model->training_state.reset();
   }
   return model;
 }

@@ -102,7 +102,8 @@ std::optional<model::TrainingState> read_weights_file(std::string_view bytes,
                                                       const model::Model& model) {
   if (!is_zip(bytes)) {
     const Hdf5Reader file(bytes, path);
-    return is_legacy_file(file) ? read_legacy_weights(file, model) : read_keras_weights(file, model);
+    return is_legacy_file(file) ? read_legacy_weights(file, model)
+                                : read_keras_weights(file, model);
   }
   ZipReader zip(std::string(bytes), path, ".keras");
   const std::string weights = zip.read("model.weights.h5");
@@ -111,8 +112,8 @@ std::optional<model::TrainingState> read_weights_file(std::string_view bytes,
 
 std::optional<model::TrainingState> read_keras_weights(const Hdf5Reader& file,
                                                        const model::Model& model) {
-  const std::vector<Group> groups = groups_of(
-      model, file.has("layers") ? "layers" : "_layer_checkpoint_dependencies");
+  const std::vector<Group> groups =
+      groups_of(model, file.has("layers") ? "layers" : "_layer_checkpoint_dependencies");
   // All are checked before any is written.
   std::vector<Array> arrays;
   for (const Group& group : groups) {

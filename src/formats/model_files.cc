@@ -10,10 +10,12 @@
 #include "formats/keras_archive.h"
 #include "formats/keras_config.h"
 #include "formats/keras_legacy_weights.h"
+#include "formats/onnx.h"
 #include "formats/zip_archive.h"
 #include "formats/zoo.h"
 #include "pronghorn/error.h"
 #include "pronghorn/model.h"
+#include "pronghorn/saving.h"
 
 namespace pronghorn {
 namespace {
@@ -48,6 +50,11 @@ Model with_path(const std::string& path, Read&& read) {
 }
 
 }  // namespace
+
+void export_onnx(const Model& model, const std::string& path) {
+  model.get_weights();  // gives them values
+  formats::write_onnx(path, model.implementation());
+}
 
 std::string Model::to_json() const { return formats::write_keras_config(*model_); }
 

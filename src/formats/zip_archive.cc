@@ -36,7 +36,8 @@ ZipReader::ZipReader(std::string bytes, const std::string& path, const std::stri
   archive_->bytes = std::move(bytes);
   // To libzip, nothing is an archive without members.
   if (archive_->bytes.empty())
-    throw FileError(fmt::format("'{}': no {} (zip) archive, or truncated: has 0 bytes", path, kind));
+    throw FileError(
+        fmt::format("'{}': no {} (zip) archive, or truncated: has 0 bytes", path, kind));
   left_bytes_ = expansion_limit(archive_->bytes.size());
   zip_error_t error;
   zip_error_init(&error);
@@ -53,8 +54,8 @@ ZipReader::ZipReader(std::string bytes, const std::string& path, const std::stri
 
   const zip_int64_t entries = zip_get_num_entries(archive_->zip, 0);
   if (entries > kMostMembers)
-    throw FileError(fmt::format("'{}': has {} members; at most {} are read", path, entries,
-                                kMostMembers));
+    throw FileError(
+        fmt::format("'{}': has {} members; at most {} are read", path, entries, kMostMembers));
   std::set<std::string> seen;
   for (zip_int64_t index = 0; index < entries; ++index) {
     const char* raw = zip_get_name(archive_->zip, static_cast<zip_uint64_t>(index), 0);

@@ -46,10 +46,10 @@ class ModelCheckpointCallback : public Callback {
     const std::string& path = options_.filepath;
     if (!path.ends_with(".keras") && !path.ends_with(".weights.h5") &&
         !path.ends_with(".safetensors")) {
-      throw ArgumentError(
-          fmt::format("ModelCheckpoint: file name '{}': a model is written as .keras, weights alone "
-                      "as .weights.h5 or .safetensors; end it so",
-                      path));
+      throw ArgumentError(fmt::format(
+          "ModelCheckpoint: file name '{}': a model is written as .keras, weights alone "
+          "as .weights.h5 or .safetensors; end it so",
+          path));
     }
   }
 

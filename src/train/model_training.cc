@@ -84,8 +84,7 @@ void Model::save_weights(const std::string& path) const {
         "'{}': weights are written as .weights.h5 or .safetensors; a whole model as .keras", path));
   get_weights();  // gives them values
   const std::optional<model::TrainingState> state = training_state();
-  write_file_atomically(path,
-                        formats::write_keras_weights(*model_, state ? &*state : nullptr));
+  write_file_atomically(path, formats::write_keras_weights(*model_, state ? &*state : nullptr));
 }
 
 void Model::save(const std::string& path) const {

@@ -363,8 +363,7 @@ bool Trainer::resume(const model::TrainingState& state) {
   for (size_t i = 0; i < slots.size(); ++i)
     std::copy(state.variables[i].array.values.begin(), state.variables[i].array.values.end(),
               slots[i]->buffer.floats());
-  if (std::isfinite(state.optimizer.learning_rate))
-    learning_rate_ = state.optimizer.learning_rate;
+  if (std::isfinite(state.optimizer.learning_rate)) learning_rate_ = state.optimizer.learning_rate;
   step_ = state.steps;
   epochs_ = state.epochs;
   return true;

@@ -12,8 +12,8 @@ namespace pronghorn::formats {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 using testing::file_bytes;
+using ::testing::HasSubstr;
 using testing::message_of;
 using testing::TemporaryDirectory;
 
@@ -37,8 +37,7 @@ std::string hdf5_file(const std::function<void(hid_t)>& fill, bool latest = fals
 void add_matrix(hid_t file, hid_t creation, hid_t type = H5T_IEEE_F32LE, hsize_t rows = 5) {
   const hsize_t extents[] = {rows, 3};
   const hid_t space = H5Screate_simple(2, extents, nullptr);
-  const hid_t dataset =
-      H5Dcreate2(file, "x", type, space, H5P_DEFAULT, creation, H5P_DEFAULT);
+  const hid_t dataset = H5Dcreate2(file, "x", type, space, H5P_DEFAULT, creation, H5P_DEFAULT);
   std::vector<float> values;
   for (hsize_t i = 0; i < 3 * rows; ++i) values.push_back(static_cast<float>(i));
   EXPECT_GE(H5Dwrite(dataset, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()), 0);
@@ -68,7 +67,9 @@ TEST(Hdf5, ReadsWhatItWrites) {
   EXPECT_EQ(file.read_number("r"), 0.5);
   EXPECT_FALSE(file.has("a/c"));
   EXPECT_FALSE(file.text("a", "name"));
-  EXPECT_THAT(message_of<FileError>([&] { file.read("a/b/1", {3, 2}); }),
+  EXPECT_THAT(message_of<FileError>([&] {
+                file.read("a/b/1", {3, 2});
+              }),
               HasSubstr("'f': a/b/1: has shape (2, 3); (3, 2) is expected"));
   EXPECT_THAT(message_of<FileError>([&] { file.read("a/b/400", {3}); }), HasSubstr("is missing"));
 }

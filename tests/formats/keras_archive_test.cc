@@ -27,9 +27,7 @@ std::string keras_file(const std::string& name) {
   return PRONGHORN_SOURCE_DIR "/tests/formats/keras_files/" + name;
 }
 
-Array read(formats::NpzFile& file, const std::string& name) {
-  return file.read(name).array;
-}
+Array read(formats::NpzFile& file, const std::string& name) { return file.read(name).array; }
 
 double largest_difference(const std::vector<float>& a, const std::vector<float>& b) {
   EXPECT_EQ(a.size(), b.size());
@@ -99,9 +97,9 @@ struct Training {
     }
   }
   static Model model(const std::string& name = "adam") {
-    Sequential model({6}, {layers::Dense(5, {.activation = "relu"}), layers::Dropout(0.3),
-                           layers::BatchNormalization(),
-                           layers::Dense(2, {.activation = "softmax"})});
+    Sequential model({6},
+                     {layers::Dense(5, {.activation = "relu"}), layers::Dropout(0.3),
+                      layers::BatchNormalization(), layers::Dense(2, {.activation = "softmax"})});
     CompileConfig config;
     config.optimizer = optimizer(name);
     // No float32.
@@ -225,20 +223,25 @@ TEST(HostileKerasArchive, TheSmallestThatIsNoneIsRead) {
 }
 
 TEST(HostileKerasArchive, MissingMembersAreNamed) {
-  EXPECT_THAT(message_of<FileError>([] { read(formats::write_zip({{"config.json", kJson}})); }),
+  EXPECT_THAT(message_of<FileError>([] {
+                read(formats::write_zip({{"config.json", kJson}}));
+              }),
               HasSubstr("'a.keras': no .keras archive: has no member model.weights.h5"));
 }
 
 TEST(HostileKerasArchive, PathsOutOfTheArchiveAreRefused) {
   for (const char* name : {"/etc/passwd", "../../up", "a/../../b", "c:\\windows", "a\\..\\b"})
-    EXPECT_THAT(
-        message_of<FileError>([&] { read(archive(kJson, dense_weights({2, 3}), name)); }),
-        HasSubstr("leads out of the archive"))
+    EXPECT_THAT(message_of<FileError>([&] {
+                  read(archive(kJson, dense_weights({2, 3}), name));
+                }),
+                HasSubstr("leads out of the archive"))
         << name;
 }
 
 TEST(HostileKerasArchive, WrongShapesAndMissingArraysSayWhere) {
-  EXPECT_THAT(message_of<FileError>([] { read(archive(kJson, dense_weights({3, 2}))); }),
+  EXPECT_THAT(message_of<FileError>([] {
+                read(archive(kJson, dense_weights({3, 2})));
+              }),
               AllOf(HasSubstr("a.keras:model.weights.h5: "), HasSubstr("layers/dense/vars/0"),
                     HasSubstr("has shape (3, 2); (2, 3) is expected")));
   formats::Hdf5Writer empty;

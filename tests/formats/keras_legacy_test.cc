@@ -55,9 +55,9 @@ TEST(LegacyFiles, WeightsLoadIntoTheModelOfTheirJson) {
   Model model = load_model(legacy("keras_1.2.2_theano.h5"));
   Model other = load_model(legacy("keras_2.0.2_theano.h5"));
   other.load_weights(legacy("keras_2.0.2_theano.h5"));
-  EXPECT_THAT(
-      message_of<FileError>([] { load_model("mnist-mlp").load_weights(legacy("keras_1.2.2_theano.h5")); }),
-      HasSubstr("weights of another model"));
+  EXPECT_THAT(message_of<FileError>(
+                  [] { load_model("mnist-mlp").load_weights(legacy("keras_1.2.2_theano.h5")); }),
+              HasSubstr("weights of another model"));
 }
 
 TEST(LegacyJson, OfTheOldMnistExampleIsTodays) {
