@@ -50,8 +50,10 @@ class Hdf5Reader {
   std::optional<std::vector<std::string>> texts(const std::string& path,
                                                 const std::string& attribute) const;
 
- private:
+  // Throws FileError about what is at this path.
   [[noreturn]] void fail(const std::string& path, const std::string& message) const;
+
+ private:
   // Calls `read`, and puts file and path before the message of what it throws.
   template <class Read>
   auto at(const std::string& path, Read&& read) const;

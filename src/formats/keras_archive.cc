@@ -102,9 +102,8 @@ std::unique_ptr<model::Model> read_keras_archive(std::string bytes, const std::s
   std::unique_ptr<model::Model> model =
       in_member(path, kConfig, [&] { return read_keras_config(config); });
   const std::string weights = zip.read(kWeights);
-  in_member(path, kWeights, [&] {
-    model->training_state = read_keras_weights(Hdf5Reader(weights, kWeights), *model);
-  });
+  model->training_state =
+      read_keras_weights(Hdf5Reader(weights, fmt::format("{}:{}", path, kWeights)), *model);
   model->initialized = true;
   if (zip.has(kMetadata)) {
     const std::string metadata = zip.read(kMetadata);

@@ -176,10 +176,9 @@ std::vector<Array> read_arrays(const Hdf5Reader& file, const std::string& group,
     const std::vector<int64_t> extents = file.extents(path);
     const std::optional<int64_t> elements = checked_product(extents);
     if (!elements || *elements > most_elements)
-      throw FileError(
-          fmt::format("weights of another model: {} has shape {}, more values than the "
-                      "model's layer has",
-                      path, Shape(extents).to_string()));
+      file.fail(path, fmt::format("weights of another model: has shape {}, more values than the "
+                                  "model's layer has",
+                                  Shape(extents).to_string()));
     most_elements -= *elements;
     arrays.push_back(file.read(path, Shape(extents)));
   }
@@ -201,9 +200,9 @@ std::vector<std::pair<model::Layer*, std::string>> matched(const Hdf5Reader& fil
   for (model::Layer* layer : model.layers())
     if (!layer->weights().empty()) layers.push_back(layer);
   if (groups.size() != layers.size())
-    throw FileError(
-        fmt::format("weights of another model: the file has {} layers with weights, the model {}",
-                    groups.size(), layers.size()));
+    file.fail(origin.root,
+              fmt::format("weights of another model: has {} layers with weights, the model {}",
+                          groups.size(), layers.size()));
   std::vector<std::pair<model::Layer*, std::string>> by_name, by_order;
   for (size_t i = 0; i < layers.size(); ++i) {
     by_order.emplace_back(layers[i], groups[i]);
@@ -274,18 +273,16 @@ std::optional<model::TrainingState> read_legacy_weights(const Hdf5Reader& file,
         read_arrays(file, path, *file.texts(path, "weight_names"), elements);
     modernize(model, *layer, origin, arrays);
     if (arrays.size() != layer->weights().size())
-      throw FileError(
-          fmt::format("weights of another model: {} holds {} arrays; the model's layer "
-                      "'{}' has {} weights",
-                      path, arrays.size(), layer->name(), layer->weights().size()));
+      file.fail(path,
+                fmt::format("weights of another model: holds {} arrays; the model's layer '{}' "
+                            "has {} weights",
+                            arrays.size(), layer->name(), layer->weights().size()));
     for (size_t i = 0; i < arrays.size(); ++i)
       if (arrays[i].shape != layer->weights()[i].shape)
-        throw FileError(
-            fmt::format("weights of another model: weight {} of {} has shape {}; that of the "
-                        "model's layer '{}' "
-                        "is {}",
-                        i, path, arrays[i].shape.to_string(), layer->name(),
-                        layer->weights()[i].shape.to_string()));
+        file.fail(path, fmt::format("weights of another model: weight {} has shape {}; that of the "
+                                    "model's layer '{}' is {}",
+                                    i, arrays[i].shape.to_string(), layer->name(),
+                                    layer->weights()[i].shape.to_string()));
     all.emplace_back(layer, std::move(arrays));
   }
   // What was turned here would have to be turned in the optimizer's memory as well.
@@ -301,7 +298,8 @@ std::optional<model::TrainingState> read_legacy_weights(const Hdf5Reader& file,
 std::unique_ptr<model::Model> read_legacy_model(const Hdf5Reader& file) {
   const std::optional<std::string> config = file.text("", "model_config");
   if (!config)
-    throw FileError(
+    file.fail(
+        "",
         "holds weights alone, no model (no attribute model_config); load the model first, then "
         "these with load_weights() or --weights");
   std::unique_ptr<model::Model> model = read_keras_config(*config);

@@ -69,12 +69,12 @@ std::optional<model::TrainingState> read_optimizer(const Hdf5Reader& file,
   int64_t largest = 1;
   for (const auto& weight : weights) largest = std::max(largest, weight.weight->shape.elements());
   if (count > kMostPerWeight * (weights.size() + 1))
-    throw FileError(fmt::format("{} holds {} arrays, more than an optimizer of this model can have",
-                                kOptimizer, count));
+    file.fail(kOptimizer,
+              fmt::format("holds {} arrays, more than an optimizer of this model can have", count));
 
   model::TrainingState state;
   const int64_t steps = file.read_integer(place(0));
-  if (steps < 0) throw FileError(fmt::format("{}: {} steps", place(0), steps));
+  if (steps < 0) file.fail(place(0), fmt::format("is {}, not a number of steps", steps));
   state.steps = static_cast<uint64_t>(steps);
   size_t next = 1;
   // A schedule computes the learning rate, which then is no variable.
@@ -88,8 +88,8 @@ std::optional<model::TrainingState> read_optimizer(const Hdf5Reader& file,
     const std::vector<int64_t> extents = file.extents(place(next));
     const std::optional<int64_t> elements = checked_product(extents);
     if (!elements || *elements > largest)
-      throw FileError(fmt::format("{} has shape {}, larger than every weight of the model",
-                                  place(next), Shape(extents).to_string()));
+      file.fail(place(next), fmt::format("has shape {}, larger than every weight of the model",
+                                         Shape(extents).to_string()));
     state.variables.push_back({place(next), file.read(place(next), Shape(extents))});
   }
   return state;
@@ -120,9 +120,10 @@ std::optional<model::TrainingState> read_keras_weights(const Hdf5Reader& file,
     const std::string vars = group.path + "/vars";
     const size_t found = file.children(vars).size();
     if (found != group.weights.size())
-      throw FileError(fmt::format(
-          "weights of another model: {} holds {} arrays; the model's layer '{}' has {} weights",
-          vars, found, group.name, group.weights.size()));
+      file.fail(vars,
+                fmt::format("weights of another model: holds {} arrays; the model's layer '{}' "
+                            "has {} weights",
+                            found, group.name, group.weights.size()));
     for (size_t i = 0; i < group.weights.size(); ++i)
       arrays.push_back(file.read(fmt::format("{}/{}", vars, i), group.weights[i]->shape));
   }

@@ -37,7 +37,7 @@ std::vector<std::string> train(const Workplace& work, std::vector<std::string> m
 
 TEST(Program, HelpOfEveryCommandShowsAnExample) {
   for (const char* command : {"summary", "train", "evaluate", "predict", "explain", "compare",
-                              "machine", "zoo", "data"}) {
+                              "convert", "machine", "zoo", "data"}) {
     const ProgramResult result = run_program({command, "--help"});
     EXPECT_EQ(result.exit_code, 0) << command;
     EXPECT_THAT(result.out, HasSubstr(std::string("Example:\n  pronghorn ") + command));
@@ -187,6 +187,63 @@ TEST(TrainCommand, WhatItWritesEvaluateAndPredictRead) {
   EXPECT_EQ(contents_of(work / "p.csv"), run_program(predict).out);
   run_program(with({"--out", work / "p.npy"}));
   EXPECT_EQ(load_npy(work / "p.npy").shape, (Shape{40, 3}));
+}
+
+TEST(TrainCommand, InterruptedAndResumedItGivesTheSameBits) {
+  const Workplace work;
+  const std::string whole = work / "whole.safetensors", half = work / "half.keras",
+                    rest = work / "rest.safetensors";
+  const auto train_from = [&](const std::string& model, std::vector<std::string> more) {
+    std::vector<std::string> arguments = {"train",    model,         "--data", work.samples(),
+                                          "--labels", work.labels(), "--quiet"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const ProgramResult result = run_program(arguments);
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+  };
+  const std::vector<std::string> how = {"--optimizer", "adam", "--batch-size", "16", "--seed", "3"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.end(), how.begin(), how.end());
+    return more;
+  };
+  train_from(work.model(), with({"--epochs", "4", "--out", whole}));
+  train_from(work.model(), with({"--epochs", "2", "--out", half}));
+  // Optimizer and seed are the file's.
+  train_from(half, {"--epochs", "4", "--initial-epoch", "2", "--batch-size", "16", "--out", rest});
+  EXPECT_EQ(contents_of(rest), contents_of(whole));
+  // Its weights are its own.
+  EXPECT_EQ(json_of({"evaluate", half, "--data", work.csv(), "--json"})["samples"], 40);
+  EXPECT_THAT(run_program({"evaluate", work.model(), "--data", work.csv()}).err,
+              HasSubstr("--weights is missing"));
+}
+
+TEST(ConvertCommand, WritesWhatTheNameEndsIn) {
+  const Workplace work;
+  const std::string keras = work / "m.keras";
+  run_program(train(work, {"--out", keras}));
+  for (const char* name : {"w.weights.h5", "w.safetensors", "m.json", "m.onnx", "again.keras"}) {
+    const ProgramResult result = run_program({"convert", keras, work / name});
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    EXPECT_TRUE(std::filesystem::exists(work / name)) << name;
+  }
+  const auto predict = [&](const std::string& model, std::vector<std::string> more) {
+    std::vector<std::string> arguments = {"predict", model, "--data", work.samples()};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run_program(arguments).out;
+  };
+  const std::string expected = predict(keras, {});
+  EXPECT_THAT(expected, StartsWith("sample,class"));
+  EXPECT_EQ(predict(work / "again.keras", {}), expected);
+  EXPECT_EQ(predict(work / "m.json", {"--weights", work / "w.weights.h5"}), expected);
+  EXPECT_EQ(predict(work / "m.json", {"--weights", work / "w.safetensors"}), expected);
+  EXPECT_EQ(predict(work / "m.json", {"--weights", keras}), expected);
+
+  EXPECT_THAT(run_program({"convert", keras, work / "m.h5"}).err,
+              HasSubstr("is read, not written"));
+  EXPECT_THAT(run_program({"convert", work / "w.weights.h5", work / "n.keras"}).err,
+              HasSubstr("not the model that they are for"));
+  EXPECT_THAT(run_program({"convert", work.model(), work / "n.keras"}).err,
+              HasSubstr("--weights is missing"));
+  EXPECT_THAT(run_program({"convert", keras, work / "m.txt"}).err, HasSubstr(".safetensors"));
 }
 
 TEST(TrainCommand, GoesOnFromGivenWeights) {
