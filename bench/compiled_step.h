@@ -16,7 +16,7 @@ namespace pronghorn::bench {
 class CompiledStep {
  public:
   CompiledStep(const std::string& model_name, int64_t batch, int threads,
-               kernels::ForcedFamily family = {});
+               const kernels::Policy& policy = {});
 
   void run();
   void run(runtime::Profile& profile);

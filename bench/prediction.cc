@@ -120,7 +120,7 @@ Row run(const bench::NamedModel& named, const Options& options, const Machine& m
   CompileConfig config;
   config.optimizer = optimizer("rmsprop");
   const cost::ModelStep step(named.model, config, batch);
-  const compiler::OptimizedGraph optimized = step.optimize(threads, step.family());
+  const compiler::OptimizedGraph optimized = step.optimize(threads, step.policy());
   const std::vector<Prediction> predictions =
       cost::predict(cost::to_predict(optimized), machine, reach, threads);
   const StepProfile profile =

@@ -15,7 +15,7 @@ using pronghorn::bench::CompiledStep;
 constexpr int64_t kBatch = 128;
 
 void training_step(benchmark::State& state, const std::string& model,
-                   pronghorn::kernels::ForcedFamily family) {
+                   pronghorn::const kernels::Policy& policy) {
   CompiledStep step(model, kBatch, static_cast<int>(state.range(0)), family);
   for (int warm_up = 0; warm_up < 3; ++warm_up) step.run();
   for (auto _ : state) step.run();
@@ -38,7 +38,7 @@ int main(int argc, char** argv) {
   }
   for (const char* model : {"mnist-mlp", "mnist-cnn-4"}) {
     benchmark::RegisterBenchmark((std::string(model) + "/reference").c_str(), training_step, model,
-                                 pronghorn::kernels::Family::kReference)
+                                 {.family = pronghorn::kernels::Family::kReference})
         ->ArgName("threads")
         ->Arg(1)
         ->Unit(benchmark::kMillisecond)

@@ -64,6 +64,16 @@ struct CompileConfig {
   // "auto", or a family of kernels to use: "reference", "simd", "onednn". The default is the
   // environment's PRONGHORN_KERNELS.
   std::string kernels = "";
+  // Leaves out kernels whose sums are others than those that the layers name: Winograd's, whose
+  // relative error is about 1e-6 (docs/kernels.md).
+  bool exact = false;
+  // Keras's dtype policy: "float32", or "mixed_bfloat16", where matrix products and convolutions
+  // may round what they multiply to bfloat16 (8 bits of precision) if that is the faster; sums,
+  // weights, activations, statistics and the optimizer stay float32. It needs a CPU with dot
+  // products of bfloat16 (AVX512_BF16).
+  std::string precision = "float32";
+  // A file that `pronghorn tune` wrote: which kernel runs which ops. Read by compile().
+  std::string choices = "";
 };
 
 }  // namespace pronghorn

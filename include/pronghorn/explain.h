@@ -71,6 +71,8 @@ struct OpCost {
   std::string epilogue = {};
   std::string output = {};  // the shape: "(128, 24, 24, 64)"
   std::string kernel = {};
+  // What the kernel computes its products in: "float32", "bfloat16".
+  std::string precision = "float32";
   std::vector<RefusedKernel> refused = {};
   Work work = {};
   int64_t working_set = 0;  // bytes of its inputs, outputs and workspace
@@ -145,7 +147,9 @@ struct Explanation {
   int threads = 0;
   std::string optimizer = {};
   std::string loss = {};
-  std::string kernels = {};  // "auto", or the family that was asked for
+  // "auto", or the family that was asked for; then ", exact" and ", choices" where they were.
+  std::string kernels = {};
+  std::string precision = "float32";  // CompileConfig::precision
   Machine machine;
 
   int64_t parameters = 0;

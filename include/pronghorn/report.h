@@ -6,6 +6,7 @@
 #include "pronghorn/explain.h"
 #include "pronghorn/machine.h"
 #include "pronghorn/profile.h"
+#include "pronghorn/tune.h"
 
 // Ways to show an explanation. They render what stands in it and compute nothing. Multiply-
 // accumulates and flops are both named wherever a number stands.
@@ -19,6 +20,9 @@ std::string terminal(const Machine& machine, int columns = 100);
 std::string terminal(const std::vector<Variant>& variants, int columns = 100);
 // Each op of a profile with its share, for `train --profile`.
 std::string terminal(const StepProfile& profile, int columns = 100);
+
+// What tune() found; with `refusals` also why kernels were not measured.
+std::string terminal(const Tuning& tuning, int columns = 100, bool refusals = false);
 
 // JSON of a versioned schema ("pronghorn.explanation/1", documented in docs/explanation-schema.md).
 std::string json(const Explanation& explanation, const std::vector<Variant>& variants = {});

@@ -16,6 +16,7 @@ void add_explain(CLI::App& program);
 void add_compare(CLI::App& program);
 void add_convert(CLI::App& program);
 void add_machine(CLI::App& program);
+void add_tune(CLI::App& program);
 void add_zoo(CLI::App& program);
 void add_data(CLI::App& program);
 void add_keras(CLI::App& program);

@@ -57,6 +57,7 @@ void add_explain_flags(CLI::App& command, ExplainFlags& flags) {
           "the step's time by")
       ->type_name("FAMILY")
       ->envname("PRONGHORN_KERNELS");
+  add_kernel_options(command, flags.run);
   command
       .add_option("--machine", flags.machine,
                   "Predicts for the machine of this file (pronghorn machine --out FILE.json, run "
@@ -99,8 +100,7 @@ ExplainOptions explain_options(const ExplainFlags& flags, const Model& model) {
         optimizer(flags.optimizer.empty() ? options.config.optimizer.name : flags.optimizer,
                   flags.preset == "keras2017" ? Preset::kKeras2017 : Preset::kKeras3);
   }
-  options.config.threads = flags.run.threads;
-  options.config.kernels = flags.run.kernels;
+  apply(flags.run, options.config);
   options.measure = flags.measure;
   options.ladder = flags.run.kernels == "reference";
   return options;

@@ -10,6 +10,7 @@
 
 #include "pronghorn/error.h"
 #include "pronghorn/saving.h"
+#include "pronghorn/tune.h"
 
 namespace pronghorn::cli {
 namespace {
@@ -49,12 +50,12 @@ bool is_error_loss(const CompileConfig& config) {
 
 }  // namespace
 
-void add_data_options(CLI::App& command, DataOptions& options) {
+void add_data_options(CLI::App& command, DataOptions& options, bool required) {
   command
       .add_option("--data", options.data,
                   "A named data set (see 'pronghorn data'), an .npz file with x_train, y_train, "
                   "x_test, y_test or x, y; a .csv file; or an .npy file of samples")
-      ->required()
+      ->required(required)
       ->type_name("NAME|FILE");
   command.add_option("--labels", options.labels, "The labels of an .npy file's samples")
       ->type_name("FILE.npy");
@@ -134,6 +135,36 @@ void add_run_options(CLI::App& command, RunOptions& options) {
                   "Kernels to use where they can: reference, simd, onednn, or auto for the best")
       ->type_name("FAMILY")
       ->envname("PRONGHORN_KERNELS");
+  add_kernel_options(command, options);
+}
+
+void add_policy_options(CLI::App& command, RunOptions& options) {
+  command.add_flag("--exact", options.exact,
+                   "Leaves out Winograd's convolutions, whose rounding errors are larger (1e-6)");
+  command
+      .add_option("--precision", options.precision,
+                  "float32, or mixed_bfloat16: products may round their operands to bfloat16 where "
+                  "that is faster; needs a CPU with AVX512_BF16")
+      ->type_name("POLICY")
+      ->capture_default_str();
+}
+
+void add_kernel_options(CLI::App& command, RunOptions& options) {
+  add_policy_options(command, options);
+  command
+      .add_option("--choices", options.choices,
+                  "Which kernel runs which ops, where it can: what 'pronghorn tune' wrote")
+      ->type_name("FILE.json");
+}
+
+void apply(const RunOptions& options, CompileConfig& config) {
+  config.threads = options.threads;
+  config.kernels = options.kernels;
+  config.exact = options.exact;
+  config.precision = options.precision;
+  config.choices = options.choices;
+  if (const std::string note = choices_note(options.choices); !note.empty())
+    fmt::print(stderr, "pronghorn: {}\n", note);
 }
 
 void add_loss_options(CLI::App& command, LossOptions& options) {
@@ -176,8 +207,7 @@ CompileConfig config_for(const Model& model, const Dataset& data, const LossOpti
     std::istringstream names(loss.metrics);
     for (std::string name; std::getline(names, name, ',');) config.metrics.push_back(name);
   }
-  config.threads = run.threads;
-  config.kernels = run.kernels;
+  apply(run, config);
   return config;
 }
 

@@ -26,7 +26,7 @@ struct DataOptions {
   std::string data_dir;
   int label_column = -1;
 };
-void add_data_options(CLI::App& command, DataOptions& options);
+void add_data_options(CLI::App& command, DataOptions& options, bool required = true);
 
 struct LoadedData {
   Dataset train;
@@ -49,12 +49,19 @@ inline constexpr const char* kTrainedFiles = "FILE.keras|.weights.h5|.safetensor
 void check_trained_file(const std::string& path);
 void write_trained(const Model& model, const std::string& path);
 
-// --threads, --kernels.
+// --threads, --kernels, and which kernels may run.
 struct RunOptions {
   int threads = 0;
   std::string kernels;
+  bool exact = false;
+  std::string precision = CompileConfig{}.precision;
+  std::string choices;
 };
 void add_run_options(CLI::App& command, RunOptions& options);
+// Which kernels may run: --exact, --precision. With --choices, which tune doesn't take: the second.
+void add_policy_options(CLI::App& command, RunOptions& options);
+void add_kernel_options(CLI::App& command, RunOptions& options);
+void apply(const RunOptions& options, CompileConfig& config);
 
 // --loss, --metrics.
 struct LossOptions {

@@ -87,8 +87,7 @@ void predict(const PredictCommand& options) {
   load_trained_weights(model, options.weights);
   const Dataset data = load_part(options.data, options.part);
   CompileConfig config;
-  config.threads = options.run.threads;
-  config.kernels = options.run.kernels;
+  apply(options.run, config);
   model.compile(config);
   const Array outputs = model.predict(data.x, {options.batch_size, Verbose::kSilent});
 

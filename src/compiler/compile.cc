@@ -40,7 +40,7 @@ constexpr Pass kPasses[] = {
     // A max-pooling's gradient goes into the convolutions' that skip its zeros.
     {"fuse_max_pool_gradients",
      [](Graph& graph, const CompileOptions& options) {
-       fuse_max_pool_gradients(graph, options.threads, options.family);
+       fuse_max_pool_gradients(graph, options.threads, options.policy);
      }},
     // The gradient of a dropout behind a Flatten can join the product before it.
     {"move_views_behind_elementwise",
@@ -48,18 +48,18 @@ constexpr Pass kPasses[] = {
     // What a convolution computes only to be max-pooled is never written.
     {"fuse_max_pooling",
      [](Graph& graph, const CompileOptions& options) {
-       fuse_max_pooling(graph, options.threads, options.family);
+       fuse_max_pooling(graph, options.threads, options.policy);
      }},
     // Bias, activation, dropout and their gradients are applied to what a convolution or product
     // computes before it is written; chains of elementwise ops become one.
     {"fuse_epilogues",
      [](Graph& graph, const CompileOptions& options) {
-       fuse_epilogues(graph, options.threads, options.family);
+       fuse_epilogues(graph, options.threads, options.policy);
      }},
     // A weight is read and written once, by who computes its gradient.
     {"fuse_updates",
      [](Graph& graph, const CompileOptions& options) {
-       fuse_updates(graph, options.threads, options.family);
+       fuse_updates(graph, options.threads, options.policy);
      }},
 };
 
@@ -69,7 +69,7 @@ std::vector<kernels::Selection> select_kernels(const Graph& graph, const Compile
     if (op.kind->is_view())
       selections.emplace_back();
     else
-      selections.push_back(kernels::select({graph, op, options.threads}, options.family));
+      selections.push_back(kernels::select({graph, op, options.threads}, options.policy));
   }
   return selections;
 }
@@ -140,7 +140,7 @@ OptimizedGraph optimize(Graph graph, const CompileOptions& options) {
     finish_pass(pass.name);
   }
   std::vector<kernels::Selection> selections = select_kernels(graph, options);
-  assign_layouts(graph, selections, options.threads, options.family);
+  assign_layouts(graph, selections, options.threads, options.policy);
   finish_pass("assign_layouts");
   return {std::move(graph), std::move(selections)};
 }

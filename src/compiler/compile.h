@@ -20,7 +20,7 @@ struct ExternalValue {
 
 struct CompileOptions {
   int threads = 1;
-  kernels::ForcedFamily family = {};
+  kernels::Policy policy = {};
   // Names of passes to leave out (pass_names()); for tests and for explaining.
   std::vector<std::string> disabled_passes = {};
   // Called after each pass, and after "assign_layouts", with the graph that it left; for tests and

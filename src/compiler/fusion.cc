@@ -46,8 +46,9 @@ bool takes_epilogue(const Op& op) {
 }
 
 // How far down its list of candidates an op's kernel stands.
-size_t rank_of_kernel(const Graph& graph, const Op& op, int threads, kernels::ForcedFamily family) {
-  return kernels::select({graph, op, threads}, family).refused.size();
+size_t rank_of_kernel(const Graph& graph, const Op& op, int threads,
+                      const kernels::Policy& policy) {
+  return kernels::select_by_order({graph, op, threads}, policy).refused.size();
 }
 
 // `producer` with `consumer`'s stages behind its own.
@@ -190,7 +191,7 @@ void move_views_behind_elementwise(Graph& graph) {
   }
 }
 
-void fuse_epilogues(Graph& graph, int threads, kernels::ForcedFamily family) {
+void fuse_epilogues(Graph& graph, int threads, const kernels::Policy& policy) {
   for (size_t index = 0; index < graph.ops.size(); ++index) {
     const Op& consumer = graph.ops[index];
     if (consumer.kind != &graph::elementwise_kind()) continue;
@@ -203,8 +204,8 @@ void fuse_epilogues(Graph& graph, int threads, kernels::ForcedFamily family) {
         overwritten_between(graph, producer, writer, static_cast<int>(index)))
       continue;
     Op fused = joined(producer, consumer);
-    if (rank_of_kernel(graph, fused, threads, family) >
-        rank_of_kernel(graph, producer, threads, family))
+    if (rank_of_kernel(graph, fused, threads, policy) >
+        rank_of_kernel(graph, producer, threads, policy))
       continue;
     // In the consumer's place, where all operands of its stages are there.
     graph.ops[index] = std::move(fused);
@@ -213,7 +214,7 @@ void fuse_epilogues(Graph& graph, int threads, kernels::ForcedFamily family) {
   }
 }
 
-void fuse_updates(Graph& graph, int threads, kernels::ForcedFamily family) {
+void fuse_updates(Graph& graph, int threads, const kernels::Policy& policy) {
   for (size_t index = 0; index < graph.ops.size(); ++index) {
     const Op& update = graph.ops[index];
     if (update.kind != &graph::optimizer_update_kind()) continue;
@@ -225,8 +226,12 @@ void fuse_updates(Graph& graph, int threads, kernels::ForcedFamily family) {
     if (product.kind != &graph::matmul_kind() || !product.epilogue.empty()) continue;
     const graph::MatmulGeometry geometry = graph::matmul_geometry(graph, product);
     if (!geometry.transpose_a || geometry.transpose_b) continue;
+    // A product of bfloat16s is worth more than an update beside it.
+    if (kernels::select_by_order({graph, product, threads}, policy).chosen->arithmetic() ==
+        kernels::Arithmetic::kBfloat16)
+      continue;
     Op fused = graph::matmul_update(product, update);
-    if (!kernels::has_fast_kernel({graph, fused, threads}, family)) continue;
+    if (!kernels::has_fast_kernel({graph, fused, threads}, policy)) continue;
     int last_reader = writer;
     for (const int reader : uses.readers[at(parameter)])
       if (reader != static_cast<int>(index)) last_reader = std::max(last_reader, reader);

@@ -24,12 +24,12 @@ void move_views_behind_elementwise(graph::Graph& graph);
 // An elementwise op moves into the epilogue of the op whose output it reads, where nothing else
 // reads that output and the longer epilogue doesn't cost the op its kernel; chains of elementwise
 // ops become one.
-void fuse_epilogues(graph::Graph& graph, int threads, kernels::ForcedFamily family);
+void fuse_epilogues(graph::Graph& graph, int threads, const kernels::Policy& policy);
 
 // A weight's update joins the product that computes its gradient, where nothing else reads that
 // gradient and a kernel of ours does both; it then stands behind the last other reader of the
 // weight.
-void fuse_updates(graph::Graph& graph, int threads, kernels::ForcedFamily family);
+void fuse_updates(graph::Graph& graph, int threads, const kernels::Policy& policy);
 
 // Removes ops of which nothing is used.
 void remove_unused_ops(graph::Graph& graph);

@@ -20,8 +20,8 @@ namespace {
 class LayoutPass {
  public:
   LayoutPass(Graph& graph, std::vector<kernels::Selection>& selections, int threads,
-             kernels::ForcedFamily family)
-      : graph_(graph), selections_(selections), threads_(threads), family_(family) {}
+             const kernels::Policy& policy)
+      : graph_(graph), selections_(selections), threads_(threads), policy_(policy) {}
 
   void run() {
     std::vector<Op> ops = std::exchange(graph_.ops, {});
@@ -92,22 +92,22 @@ class LayoutPass {
     op.phase = phase;
     op.inputs = {from};
     op.outputs = {to};
-    selections_.push_back(kernels::select({graph_, op, threads_}, family_));
+    selections_.push_back(kernels::select({graph_, op, threads_}, policy_));
     graph_.ops.push_back(std::move(op));
   }
 
   Graph& graph_;
   std::vector<kernels::Selection>& selections_;
   int threads_;
-  kernels::ForcedFamily family_;
+  const kernels::Policy& policy_;
   std::map<std::pair<ValueId, Layout>, ValueId> reordered_;
 };
 
 }  // namespace
 
 void assign_layouts(Graph& graph, std::vector<kernels::Selection>& selections, int threads,
-                    kernels::ForcedFamily family) {
-  LayoutPass(graph, selections, threads, family).run();
+                    const kernels::Policy& policy) {
+  LayoutPass(graph, selections, threads, policy).run();
 }
 
 }  // namespace pronghorn::compiler

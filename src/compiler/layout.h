@@ -11,6 +11,6 @@ namespace pronghorn::compiler {
 // puts a reorder op where they disagree. selections[i] belongs to graph.ops[i], before and after:
 // the ones of new ops are put in. What the step's caller sees (inputs, outputs, weights) is plain.
 void assign_layouts(graph::Graph& graph, std::vector<kernels::Selection>& selections, int threads,
-                    kernels::ForcedFamily family);
+                    const kernels::Policy& policy);
 
 }  // namespace pronghorn::compiler

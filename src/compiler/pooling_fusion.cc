@@ -50,7 +50,7 @@ void move_activations_behind_max_pooling(Graph& graph) {
   }
 }
 
-void fuse_max_pooling(Graph& graph, int threads, kernels::ForcedFamily family) {
+void fuse_max_pooling(Graph& graph, int threads, const kernels::Policy& policy) {
   for (size_t index = 0; index < graph.ops.size(); ++index) {
     const Op& pooling = graph.ops[index];
     if (pooling.kind != &graph::max_pool2d_kind() || !pooling.epilogue.empty()) continue;
@@ -59,7 +59,7 @@ void fuse_max_pooling(Graph& graph, int threads, kernels::ForcedFamily family) {
     Op& convolution = graph.ops[static_cast<size_t>(source)];
     if (convolution.kind != &graph::conv2d_kind() || !convolution.epilogue.empty()) continue;
     std::optional<Op> joined = graph::with_max_pooling(convolution, pooling);
-    if (!joined || !kernels::has_fast_kernel({graph, *joined, threads}, family)) continue;
+    if (!joined || !kernels::has_fast_kernel({graph, *joined, threads}, policy)) continue;
     // In the convolution's place, where its inputs are what it reads.
     convolution = *std::move(joined);
     graph.ops.erase(graph.ops.begin() + static_cast<std::ptrdiff_t>(index));
@@ -67,7 +67,7 @@ void fuse_max_pooling(Graph& graph, int threads, kernels::ForcedFamily family) {
   }
 }
 
-void fuse_max_pool_gradients(Graph& graph, int threads, kernels::ForcedFamily family) {
+void fuse_max_pool_gradients(Graph& graph, int threads, const kernels::Policy& policy) {
   for (size_t index = 0; index < graph.ops.size(); ++index) {
     if (graph.ops[index].kind != &graph::max_pool2d_backward_kind()) continue;
     const Op backward = graph.ops[index];
@@ -81,7 +81,7 @@ void fuse_max_pool_gradients(Graph& graph, int threads, kernels::ForcedFamily fa
           op.kind != &graph::conv2d_backward_weights_kind())
         return false;
       const Op fused = graph::fused_with_max_pool(op, backward);
-      return kernels::has_fast_kernel({graph, fused, threads}, family);
+      return kernels::has_fast_kernel({graph, fused, threads}, policy);
     });
     if (!fuse) continue;
     for (const int reader : readers) {

@@ -18,10 +18,10 @@ void move_activations_behind_max_pooling(graph::Graph& graph);
 
 // A convolution that only a max-pooling reads becomes one conv2d_max_pool2d with it, where a kernel
 // other than the textbook's runs that.
-void fuse_max_pooling(graph::Graph& graph, int threads, kernels::ForcedFamily family);
+void fuse_max_pooling(graph::Graph& graph, int threads, const kernels::Policy& policy);
 
 // A max-pooling's gradient that only gradients of convolutions read goes into them, where they have
 // a kernel that skips its zeros.
-void fuse_max_pool_gradients(graph::Graph& graph, int threads, kernels::ForcedFamily family);
+void fuse_max_pool_gradients(graph::Graph& graph, int threads, const kernels::Policy& policy);
 
 }  // namespace pronghorn::compiler

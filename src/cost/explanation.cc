@@ -196,6 +196,7 @@ OpCost op_cost(const Graph& graph, const runtime::Instruction& instruction,
               .epilogue = stage_names(op),
               .output = graph.output(op, 0).shape.to_string(),
               .kernel = std::string(chosen.name())};
+  if (chosen.arithmetic() == kernels::Arithmetic::kBfloat16) cost.precision = "bfloat16";
   for (const kernels::Refusal& refusal : instruction.selection.refused)
     cost.refused.push_back({std::string(refusal.implementation->name()), refusal.reason});
   cost.work = work_of(graph, op, chosen.execution({graph, op, threads}));
@@ -256,7 +257,11 @@ Explanation explain(const Model& model, const std::string& name, const Machine& 
     cost::add_sentences(explanation, {});
     return explanation;
   }
-  explanation.kernels = step->family() ? std::string(kernels::to_string(*step->family())) : "auto";
+  const kernels::Policy& policy = step->policy();
+  explanation.kernels = policy.family ? kernels::to_string(*policy.family) : "auto";
+  if (policy.exact) explanation.kernels += ", exact";
+  if (policy.choices) explanation.kernels += ", choices";
+  explanation.precision = to_string(policy.precision);
 
   const std::unique_ptr<runtime::Executable> executable = step->compile(explanation.threads);
   const Graph& graph = executable->graph();

@@ -15,6 +15,7 @@ double total(const StepToPredict& step, const Machine& machine, const Reach& rea
 
 // The best kernel that does all multiply-accumulates which the op names.
 const kernels::Implementation* without_shortcuts(const kernels::KernelCase& kernel_case,
+                                                 const kernels::Policy& policy,
                                                  const kernels::Implementation* chosen) {
   const int64_t named = graph::cost(kernel_case.graph, kernel_case.op).multiply_accumulates;
   const auto does_all = [&](const kernels::Implementation& implementation) {
@@ -22,7 +23,7 @@ const kernels::Implementation* without_shortcuts(const kernels::KernelCase& kern
   };
   if (chosen == nullptr || does_all(*chosen)) return chosen;
   for (const kernels::Implementation* candidate : kernels::candidates(*kernel_case.op.kind))
-    if (!kernels::why_not(*candidate, kernel_case) && does_all(*candidate)) return candidate;
+    if (!kernels::why_not(*candidate, kernel_case, policy) && does_all(*candidate)) return candidate;
   return chosen;
 }
 
@@ -31,12 +32,15 @@ const kernels::Implementation* without_shortcuts(const kernels::KernelCase& kern
 std::vector<LadderRung> ladder(const ModelStep& step, const Explanation& explanation,
                                const Machine& machine, const Reach& reach, bool measure) {
   const int threads = explanation.threads;
-  const compiler::OptimizedGraph textbook = step.optimize(1, kernels::Family::kReference);
-  const compiler::OptimizedGraph best = step.optimize(1, {});
+  const kernels::Policy textbook_kernels{.family = kernels::Family::kReference};
+  kernels::Policy best_kernels = step.policy();
+  best_kernels.family.reset();
+  const compiler::OptimizedGraph textbook = step.optimize(1, textbook_kernels);
+  const compiler::OptimizedGraph best = step.optimize(1, best_kernels);
   const StepToPredict fast = to_predict(best);
   StepToPredict direct = fast;
   for (size_t i = 0; i < direct.chosen.size(); ++i)
-    direct.chosen[i] = without_shortcuts({best.graph, best.graph.ops[i], 1}, direct.chosen[i]);
+    direct.chosen[i] = without_shortcuts({best.graph, best.graph.ops[i], 1}, best_kernels, direct.chosen[i]);
 
   std::vector<LadderRung> rungs;
   rungs.push_back({"textbook loops",
@@ -78,10 +82,10 @@ std::vector<LadderRung> ladder(const ModelStep& step, const Explanation& explana
   if (measure) {
     constexpr double kTooLong = 3;  // seconds a step
     if (rungs.front().seconds < kTooLong)
-      rungs.front().measured = step.measure_step(1, kernels::Family::kReference);
+      rungs.front().measured = step.measure_step(1, textbook_kernels);
     const size_t one_thread = threads > 1 ? rungs.size() - 2 : rungs.size() - 1;
-    rungs[one_thread].measured = step.measure_step(1, {});
-    if (threads > 1) rungs.back().measured = step.measure_step(threads, {});
+    rungs[one_thread].measured = step.measure_step(1, best_kernels);
+    if (threads > 1) rungs.back().measured = step.measure_step(threads, best_kernels);
   }
   return rungs;
 }

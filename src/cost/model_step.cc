@@ -1,5 +1,7 @@
 #include "cost/model_step.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 
@@ -7,7 +9,9 @@
 #include "compiler/memory_planner.h"
 #include "graph/ops/optimizer_update.h"
 #include "platform/parallel.h"
+#include "pronghorn/error.h"
 #include "runtime/profile.h"
+#include "train/kernel_policy.h"
 #include "train/loss_name.h"
 
 namespace pronghorn::cost {
@@ -15,25 +19,47 @@ namespace {
 
 constexpr uint64_t kSeed = 1;
 
-}  // namespace
-
-ModelStep::ModelStep(const Model& model, const CompileConfig& config, int64_t batch)
-    : model_(std::make_unique<Model>(model_from_json(model.to_json()))),
-      config_(config),
-      family_(config.kernels.empty() ? kernels::family_from_environment()
-                                     : kernels::parse_family(config.kernels)),
-      loss_{train::parse_loss(config.loss), config.from_logits} {
-  state_ = std::make_unique<compiler::OptimizerState>(model_->implementation(), config.optimizer);
-  step_ = compiler::training_step(model_->implementation(), loss_, *state_, batch);
+// As many samples as the value holds; class numbers as one-hot rows where those are wanted.
+void copy_samples(const Array& array, const graph::Value& value, const char* what, float* dst) {
+  const int64_t elements = value.shape.elements(), per_sample = elements / value.shape[0];
+  const int64_t given = static_cast<int64_t>(array.values.size());
+  if (array.samples() == given && given > 0 && per_sample > 1) {
+    std::fill_n(dst, elements, 0.0f);
+    for (int64_t row = 0; row < value.shape[0]; ++row) {
+      const float label = array.values[static_cast<size_t>(row % given)];
+      if (!(label >= 0 && label < static_cast<float>(per_sample)))
+        throw ShapeError(
+            fmt::format("the data's class {} is none of the model's {}", label, per_sample));
+      dst[row * per_sample + static_cast<int64_t>(label)] = 1;
+    }
+    return;
+  }
+  if (array.samples() == 0 || given / array.samples() != per_sample)
+    throw ShapeError(fmt::format("the data's {} are {}, the model takes {}", what,
+                                 array.shape.to_string(), value.shape.to_string()));
+  for (int64_t i = 0; i < elements; ++i) dst[i] = array.values[static_cast<size_t>(i % given)];
 }
 
-compiler::OptimizedGraph ModelStep::optimize(int threads, kernels::ForcedFamily family) const {
-  return compiler::optimize(step_.graph, {.threads = threads, .family = family});
+}  // namespace
+
+ModelStep::ModelStep(const Model& model, const CompileConfig& config, int64_t batch, StepKind kind)
+    : model_(std::make_unique<Model>(model_from_json(model.to_json()))),
+      config_(config),
+      policy_(train::kernel_policy(config)),
+      loss_{train::parse_loss(config.loss), config.from_logits} {
+  state_ = std::make_unique<compiler::OptimizerState>(model_->implementation(), config.optimizer);
+  step_ = kind == StepKind::kTraining
+              ? compiler::training_step(model_->implementation(), loss_, *state_, batch)
+              : compiler::inference_step(model_->implementation(), batch);
+}
+
+compiler::OptimizedGraph ModelStep::optimize(int threads, const kernels::Policy& policy) const {
+  return compiler::optimize(step_.graph, {.threads = threads, .policy = policy});
 }
 
 std::unique_ptr<runtime::Executable> ModelStep::compile(int threads,
-                                                        kernels::ForcedFamily family) const {
-  return compiler::compile(step_.graph, step_.external, {.threads = threads, .family = family});
+                                                        const kernels::Policy& policy) const {
+  return compiler::compile(step_.graph, step_.external, {.threads = threads, .policy = policy});
 }
 
 int64_t ModelStep::optimizer_bytes() const {
@@ -46,13 +72,22 @@ int64_t ModelStep::optimizer_bytes() const {
   return bytes;
 }
 
-double ModelStep::measure_step(int threads, kernels::ForcedFamily family) const {
-  return measure(*compile(threads, family), threads, {.least_steps = 3, .seconds = 0.3})
+double ModelStep::measure_step(int threads, const kernels::Policy& policy) const {
+  return measure(*compile(threads, policy), threads, {.least_steps = 3, .seconds = 0.3})
       .step_seconds.median;
 }
 
-void ModelStep::fill(const runtime::Executable& executable) const {
+void ModelStep::initialize() const { model_->initialize(kSeed); }
+
+void ModelStep::fill(const runtime::Executable& executable, const Dataset* data) const {
   const graph::Graph& graph = executable.graph();
+  if (data != nullptr) {
+    for (const graph::ValueId id : step_.inputs)
+      copy_samples(data->x, graph.value(id), "inputs", executable.data(id));
+    for (const graph::ValueId id : step_.labels)
+      copy_samples(data->y, graph.value(id), "labels", executable.data(id));
+    return;
+  }
   uint64_t stream = 0;
   for (const graph::ValueId id : step_.inputs) {
     const RandomStream random(kSeed, stream++, 0);
@@ -77,7 +112,7 @@ void ModelStep::fill(const runtime::Executable& executable) const {
 
 StepProfile ModelStep::measure(const runtime::Executable& executable, int threads,
                                const MeasureOptions& options) const {
-  model_->initialize(kSeed);
+  initialize();
   fill(executable);
   const Parallel parallel(threads);
   constexpr int64_t kWarmUp = 3;

@@ -9,28 +9,32 @@
 #include "cost/prediction.h"
 #include "kernels/selection.h"
 #include "pronghorn/compile_config.h"
+#include "pronghorn/data.h"
 #include "pronghorn/model.h"
 #include "pronghorn/profile.h"
 
 namespace pronghorn::cost {
+
+enum class StepKind : uint8_t { kTraining, kInference };
 
 // A training step of a copy of a model, to be looked at, foreseen and run without touching the
 // model: its weights stay as they are.
 class ModelStep {
  public:
   // Throws Error where the model can't be trained so.
-  ModelStep(const Model& model, const CompileConfig& config, int64_t batch);
+  ModelStep(const Model& model, const CompileConfig& config, int64_t batch,
+            StepKind kind = StepKind::kTraining);
 
-  kernels::ForcedFamily family() const { return family_; }
+  const kernels::Policy& policy() const { return policy_; }
   // Of the optimizer's slots, beside the parameters.
   int64_t optimizer_bytes() const;
 
   // The step with its kernels chosen, for so many threads.
-  compiler::OptimizedGraph optimize(int threads, kernels::ForcedFamily family) const;
+  compiler::OptimizedGraph optimize(int threads, const kernels::Policy& policy) const;
   std::unique_ptr<runtime::Executable> compile(int threads) const {
-    return compile(threads, family_);
+    return compile(threads, policy_);
   }
-  std::unique_ptr<runtime::Executable> compile(int threads, kernels::ForcedFamily family) const;
+  std::unique_ptr<runtime::Executable> compile(int threads, const kernels::Policy& policy) const;
 
   struct MeasureOptions {
     int64_t least_steps = 7;
@@ -43,15 +47,19 @@ class ModelStep {
   StepProfile measure(const runtime::Executable& executable, int threads,
                       const MeasureOptions& options) const;
 
+  // Gives the weights their first values.
+  void initialize() const;
+  // Inputs and labels of a step: samples of the data, again from the first where there are too few;
+  // random numbers where they are none. Throws ShapeError where the data don't fit.
+  void fill(const runtime::Executable& executable, const Dataset* data = nullptr) const;
+
   // The median time of a step with other kernels or threads, in a short run.
-  double measure_step(int threads, kernels::ForcedFamily family) const;
+  double measure_step(int threads, const kernels::Policy& policy) const;
 
  private:
-  void fill(const runtime::Executable& executable) const;
-
   std::unique_ptr<Model> model_;
   CompileConfig config_;
-  kernels::ForcedFamily family_;
+  kernels::Policy policy_;
   compiler::LossConfig loss_;
   std::unique_ptr<compiler::OptimizerState> state_;
   compiler::StepGraph step_;

@@ -99,7 +99,7 @@ Model changed(const Model& model, const std::string& what, double value) {
 void predict_into(Variant& variant, const Model& model, const Machine& machine,
                   const cost::Reach& reach, const ExplainOptions& options) {
   const cost::ModelStep step(model, options.config, variant.batch_size);
-  const compiler::OptimizedGraph optimized = step.optimize(variant.threads, step.family());
+  const compiler::OptimizedGraph optimized = step.optimize(variant.threads, step.policy());
   variant.parameters = model.count_params();
   int64_t macs = 0;
   for (const graph::Op& op : optimized.graph.ops)

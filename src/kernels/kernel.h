@@ -64,6 +64,13 @@ struct KernelCase {
 enum class Family : uint8_t { kReference, kSimd, kOnednn };
 std::string_view to_string(Family family);
 
+// What an implementation computes in place of the sums of products that an op names.
+enum class Arithmetic : uint8_t {
+  kDirect,    // those sums, in float32
+  kWinograd,  // fewer products, of sums of the operands: it rounds otherwise
+  kBfloat16,  // those sums, in float32, of operands rounded to bfloat16
+};
+
 struct OpLayouts {
   std::vector<graph::Layout> inputs;
   std::vector<graph::Layout> outputs;
@@ -90,6 +97,7 @@ class Implementation {
   // Family and what is special: "onednn.conv2d.winograd".
   virtual std::string_view name() const = 0;
   virtual Family family() const = 0;
+  virtual Arithmetic arithmetic() const { return Arithmetic::kDirect; }
 
   // Whether it applies an op's epilogue. One that doesn't gets no op that has one.
   virtual bool takes_epilogue() const { return false; }

@@ -2,30 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <cstdlib>
 #include <stdexcept>
 
 #include "kernels/candidates.h"
-#include "pronghorn/error.h"
+#include "kernels/choices.h"
 
 namespace pronghorn::kernels {
-
-ForcedFamily parse_family(std::string_view name) {
-  if (name.empty() || name == "auto") return std::nullopt;
-  for (Family family : {Family::kReference, Family::kSimd, Family::kOnednn})
-    if (name == to_string(family)) return family;
-  throw ArgumentError(fmt::format(
-      "no family of kernels is called '{}'; there are auto, reference, simd, onednn", name));
-}
-
-ForcedFamily family_from_environment() {
-  const char* name = std::getenv("PRONGHORN_KERNELS");
-  try {
-    return parse_family(name == nullptr ? "" : name);
-  } catch (const ArgumentError& error) {
-    throw ArgumentError(fmt::format("PRONGHORN_KERNELS: {}", error.what()));
-  }
-}
 
 std::optional<std::string> why_not(const Implementation& implementation,
                                    const KernelCase& kernel_case) {
@@ -34,16 +16,18 @@ std::optional<std::string> why_not(const Implementation& implementation,
   return implementation.refuse(kernel_case);
 }
 
-Selection select(const KernelCase& kernel_case, ForcedFamily forced) {
+std::optional<std::string> why_not(const Implementation& implementation,
+                                   const KernelCase& kernel_case, const Policy& policy) {
+  if (std::optional<std::string> reason =
+          why_excluded(policy, implementation.family(), implementation.arithmetic()))
+    return reason;
+  return why_not(implementation, kernel_case);
+}
+
+Selection select_by_order(const KernelCase& kernel_case, const Policy& policy) {
   Selection selection;
   for (const Implementation* implementation : candidates(*kernel_case.op.kind)) {
-    const Family family = implementation->family();
-    if (forced && family != *forced && family != Family::kReference) {
-      selection.refused.push_back(
-          {implementation, fmt::format("only {} kernels are wanted", to_string(*forced))});
-      continue;
-    }
-    if (std::optional<std::string> reason = why_not(*implementation, kernel_case)) {
+    if (std::optional<std::string> reason = why_not(*implementation, kernel_case, policy)) {
       selection.refused.push_back({implementation, *std::move(reason)});
       continue;
     }
@@ -53,8 +37,22 @@ Selection select(const KernelCase& kernel_case, ForcedFamily forced) {
   throw std::logic_error(fmt::format("no kernel for op {}", kernel_case.op.kind->name()));
 }
 
-bool has_fast_kernel(const KernelCase& kernel_case, ForcedFamily forced) {
-  return select(kernel_case, forced).chosen->family() != Family::kReference;
+Selection select(const KernelCase& kernel_case, const Policy& policy) {
+  const Implementation* const named = policy.choices ? policy.choices->find(kernel_case) : nullptr;
+  if (named == nullptr || why_not(*named, kernel_case, policy))
+    return select_by_order(kernel_case, policy);
+  Selection selection{named, {}};
+  for (const Implementation* implementation : candidates(*kernel_case.op.kind)) {
+    if (implementation == named) continue;
+    std::optional<std::string> reason = why_not(*implementation, kernel_case, policy);
+    selection.refused.push_back(
+        {implementation, reason ? *std::move(reason) : "the choices name another"});
+  }
+  return selection;
+}
+
+bool has_fast_kernel(const KernelCase& kernel_case, const Policy& policy) {
+  return select_by_order(kernel_case, policy).chosen->family() != Family::kReference;
 }
 
 }  // namespace pronghorn::kernels

@@ -2,21 +2,12 @@
 
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "kernels/kernel.h"
+#include "kernels/policy.h"
 
 namespace pronghorn::kernels {
-
-// A family that is to be used wherever it has a kernel that accepts; elsewhere the reference
-// kernels run. None: the best candidate, whatever its family.
-using ForcedFamily = std::optional<Family>;
-
-// Parses "reference", "simd", "onednn", or "" and "auto" for none. Throws ArgumentError.
-ForcedFamily parse_family(std::string_view name);
-// The value of the environment variable PRONGHORN_KERNELS, parsed.
-ForcedFamily family_from_environment();
 
 struct Refusal {
   const Implementation* implementation;
@@ -25,19 +16,29 @@ struct Refusal {
 
 struct Selection {
   const Implementation* chosen = nullptr;
-  // Those that stand before it in the list and why they don't run this op.
+  // Those that stand before it in the list, or all others where a choice was made, and why they
+  // don't run this op.
   std::vector<Refusal> refused;
 };
 
+// Why the policy doesn't let this implementation run the case, or why it can't; nothing where it
+// may.
+std::optional<std::string> why_not(const Implementation& implementation,
+                                   const KernelCase& kernel_case, const Policy& policy);
 // Why this implementation can't run the case; nothing where it can.
 std::optional<std::string> why_not(const Implementation& implementation,
                                    const KernelCase& kernel_case);
 
-// The first candidate that can run the case. A pure function of its arguments and of the machine's
+// The implementation that the policy's choices name, where it is admitted and can run the case;
+// else the first candidate that is and can. A pure function of its arguments and of the machine's
 // instruction set.
-Selection select(const KernelCase& kernel_case, ForcedFamily forced);
+Selection select(const KernelCase& kernel_case, const Policy& policy);
+
+// The same without choices. What ops there are, the compiler decides so: choices say only who runs
+// them.
+Selection select_by_order(const KernelCase& kernel_case, const Policy& policy);
 
 // Whether that is another than the reference kernel: whether it is worth making such an op.
-bool has_fast_kernel(const KernelCase& kernel_case, ForcedFamily forced);
+bool has_fast_kernel(const KernelCase& kernel_case, const Policy& policy);
 
 }  // namespace pronghorn::kernels

@@ -58,4 +58,12 @@ CpuInfo cpu_info() {
   return info;
 }
 
+bool has_bfloat16_dot_product() {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx512bf16") != 0;
+#else
+  return false;
+#endif
+}
+
 }  // namespace pronghorn

@@ -14,4 +14,7 @@ struct CpuInfo {
 };
 CpuInfo cpu_info();
 
+// Whether an instruction multiplies pairs of bfloat16s and adds them up in float32 (AVX512_BF16).
+bool has_bfloat16_dot_product();
+
 }  // namespace pronghorn

@@ -216,6 +216,7 @@ Json document(const Explanation& explanation, const std::vector<Variant>& varian
           {"optimizer", explanation.optimizer},
           {"loss", explanation.loss},
           {"kernels", explanation.kernels},
+          {"precision", explanation.precision},
           {"untrainable", explanation.untrainable ? Json(*explanation.untrainable) : Json()},
           {"parameters", explanation.parameters},
           {"forward_multiply_accumulates", explanation.forward_multiply_accumulates},

@@ -32,10 +32,10 @@ std::string multiply_accumulates(const Work& work) {
 std::string setting(const Explanation& explanation, int columns) {
   std::string text = wrapped(
       fmt::format(
-          "{}: {} parameters; batch size {}, {} thread{}, optimizer {}, loss {}, kernels {}",
+          "{}: {} parameters; batch size {}, {} thread{}, optimizer {}, loss {}, kernels {}, {}",
           explanation.model, with_commas(explanation.parameters), explanation.batch_size,
           explanation.threads, explanation.threads == 1 ? "" : "s", explanation.optimizer,
-          explanation.loss, explanation.kernels),
+          explanation.loss, explanation.kernels, explanation.precision),
       columns, 2);
   text += wrapped(
       fmt::format(

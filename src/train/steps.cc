@@ -8,8 +8,8 @@
 namespace pronghorn::train {
 
 Steps::Steps(model::Model& model, const compiler::LossConfig& loss, compiler::OptimizerState& state,
-             int threads, kernels::ForcedFamily family)
-    : model_(model), loss_(loss), state_(state), threads_(threads), family_(family) {}
+             int threads, kernels::Policy policy)
+    : model_(model), loss_(loss), state_(state), threads_(threads), policy_(std::move(policy)) {}
 
 CompiledStep& Steps::get(Kind kind, int64_t batch) {
   const auto key = std::pair(kind, batch);
@@ -26,7 +26,7 @@ CompiledStep& Steps::get(Kind kind, int64_t batch) {
                                   : compiler::inference_step(model_, batch);
   compiler::CompileOptions options;
   options.threads = threads_;
-  options.family = family_;
+  options.policy = policy_;
 
   CompiledStep step{};
   step.executable = compiler::compile(std::move(graph.graph), graph.external, options);

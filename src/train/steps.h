@@ -30,7 +30,7 @@ class Steps {
  public:
   // All must outlive this.
   Steps(model::Model& model, const compiler::LossConfig& loss, compiler::OptimizerState& state,
-        int threads, kernels::ForcedFamily family);
+        int threads, kernels::Policy policy);
 
   // Throw Error where model and loss don't suit each other, or memory can't be had. Throw
   // UnsupportedError for a model with several inputs or outputs.
@@ -50,7 +50,7 @@ class Steps {
   const compiler::LossConfig& loss_;
   compiler::OptimizerState& state_;
   int threads_;
-  kernels::ForcedFamily family_;
+  kernels::Policy policy_;
   std::map<std::pair<Kind, int64_t>, CompiledStep> steps_;
 };
 

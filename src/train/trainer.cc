@@ -11,6 +11,7 @@
 #include "pronghorn/error.h"
 #include "runtime/profile.h"
 #include "train/epoch_metrics.h"
+#include "train/kernel_policy.h"
 #include "train/loss_name.h"
 #include "train/metrics.h"
 #include "train/progress.h"
@@ -66,11 +67,6 @@ compiler::LossConfig loss_config(const CompileConfig& config) {
 void check_batch_size(int64_t batch_size) {
   if (batch_size < 1)
     throw ArgumentError(fmt::format("batch size is {}; it must be 1 or more", batch_size));
-}
-
-kernels::ForcedFamily forced_family(const CompileConfig& config) {
-  return config.kernels.empty() ? kernels::family_from_environment()
-                                : kernels::parse_family(config.kernels);
 }
 
 int64_t elements_per_sample(const Array& array) { return array.shape.without_batch().elements(); }
@@ -129,7 +125,7 @@ Trainer::Trainer(model::Model& model, const CompileConfig& config)
       loss_(loss_config(config_)),
       parallel_(config_.threads),
       state_(model, config_.optimizer),
-      steps_(model_, loss_, state_, parallel_.threads(), forced_family(config_)),
+      steps_(model_, loss_, state_, parallel_.threads(), kernel_policy(config_)),
       learning_rate_(config_.optimizer.learning_rate) {}
 
 Shape Trainer::input_shape() const {

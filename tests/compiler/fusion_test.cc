@@ -27,7 +27,7 @@ using graph::ValueId;
 using graph::ValueRole;
 
 // Reference kernels accept every epilogue, so what is fused depends on the graph alone.
-constexpr kernels::ForcedFamily kReference = kernels::Family::kReference;
+constexpr kernels::Policy kReference{.family = kernels::Family::kReference};
 
 std::string fused_epilogues(graph::Graph graph) {
   fuse_epilogues(graph, /*threads=*/1, kReference);
@@ -40,7 +40,7 @@ std::string texts_of_passes(const Net& net) {
   std::string last = graph::to_text(net.graph);
   std::string texts = "--- at first\n" + last;
   CompileOptions options;
-  options.family = kReference;
+  options.policy = kReference;
   options.after_pass = [&](std::string_view pass, const graph::Graph& graph) {
     const std::string text = graph::to_text(graph);
     texts += "--- " + std::string(pass) + (text == last ? ": no change\n" : "\n" + text);
@@ -544,7 +544,7 @@ TEST(Fusion, UpdatesStayApartWhereNoKernelOfOursTakesBoth) {
   two_layers(net);
   for (const kernels::Family family : {kernels::Family::kReference, kernels::Family::kOnednn}) {
     graph::Graph graph = net.graph;
-    fuse_updates(graph, 1, family);
+    fuse_updates(graph, 1, {.family = family});
     EXPECT_EQ(fused_updates(graph), 0);
   }
 }
@@ -679,7 +679,7 @@ std::vector<float> trained(std::vector<std::string> disabled_passes, bool* chang
   net.builder().set_phase(graph::Phase::kForward);
   net.activation(net.x, "relu");
   CompileOptions options;
-  options.family = kReference;
+  options.policy = kReference;
   options.disabled_passes = std::move(disabled_passes);
   const auto executable = net.compile(options);
   *changed = graph::to_text(executable->graph()) != graph::to_text(net.graph);

@@ -186,7 +186,7 @@ TEST_P(GradientOf, CompiledStepAgreesWithDoublePrecision) {
     // Batch norm updates its moving statistics: the next family starts from the same.
     Case fresh(GetParam(), /*fuse_loss=*/true);
     CompileOptions options;
-    options.family = kernels::parse_family(family);
+    options.policy.family = kernels::parse_family(family);
     options.threads = 2;
     const auto executable = fresh.net.compile(options);
     std::copy(test.x.begin(), test.x.end(), executable->data(fresh.net.x));

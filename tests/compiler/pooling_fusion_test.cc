@@ -220,7 +220,7 @@ TEST_F(PooledConvolution, WithAKernelForItsGradientsHasThemFused) {
   EXPECT_EQ(count(*step("relu", 3)->net.compile(), graph::max_pool2d_backward_kind()), 1);
   for (const kernels::Family family : {kernels::Family::kReference, kernels::Family::kOnednn}) {
     CompileOptions options;
-    options.family = family;
+    options.policy.family = family;
     EXPECT_EQ(count(*step("relu", 2)->net.compile(options), graph::max_pool2d_backward_kind()), 1);
   }
   // An activation without a gradient at its output stays between.

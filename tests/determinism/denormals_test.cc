@@ -48,7 +48,7 @@ void expect_zeros(const std::string& family, const std::function<ValueId(Net&)>&
   net.graph.value(result).role = graph::ValueRole::kOutput;
   compiler::CompileOptions options;
   options.threads = kThreads;
-  options.family = kernels::parse_family(family);
+  options.policy.family = kernels::parse_family(family);
   const auto executable = net.compile(options);
   std::fill_n(executable->data(net.x), net.graph.value(net.x).shape.elements(), 1e-20f);
   const Parallel parallel(kThreads);

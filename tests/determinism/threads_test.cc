@@ -70,7 +70,7 @@ std::vector<float> trained(const NetCase& test, int threads, uint64_t seed) {
   WeightStore weights(seed);
   compiler::CompileOptions options;
   options.threads = threads;
-  options.family = kernels::parse_family(test.family);
+  options.policy.family = kernels::parse_family(test.family);
   // Eight slices of 17 rows, and slices of 16, 16 and 5.
   Net full(weights, 136), last(weights, 37);
   for (Net* net : {&full, &last}) net->train(test.build(*net), optimizer("adam"));

@@ -28,7 +28,7 @@ std::vector<std::string> chosen(const std::string& file, const std::string& name
   const FilledGraph filled = make_unfilled_graph(find_case(file, name));
   std::vector<std::string> names;
   for (const graph::Op& op : filled.graph.ops)
-    names.emplace_back(kernels::select({filled.graph, op, 1}, std::nullopt).chosen->name());
+    names.emplace_back(kernels::select({filled.graph, op, 1}, {}).chosen->name());
   return names;
 }
 
@@ -63,7 +63,7 @@ TEST(CandidateList, EveryKindHasACase) {
 TEST(CandidateList, ForcingTheReferenceFamilyChoosesIt) {
   const FilledGraph filled = make_unfilled_graph(find_case("conv2d", "bias_relu"));
   const kernels::KernelCase kernel_case{filled.graph, filled.graph.ops[0], 1};
-  const kernels::Selection selection = kernels::select(kernel_case, Family::kReference);
+  const kernels::Selection selection = kernels::select(kernel_case, {.family = Family::kReference});
   EXPECT_EQ(selection.chosen->name(), "reference.conv2d");
   for (const kernels::Refusal& refusal : selection.refused)
     EXPECT_EQ(refusal.reason, "only reference kernels are wanted");

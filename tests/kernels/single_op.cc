@@ -197,6 +197,17 @@ std::vector<Tensor> run_op_in_double(const FilledGraph& filled, const graph::Op&
   return outputs_of<double>(graph, op, memory.buffers);
 }
 
+FilledGraph with_bfloat16_operands(const FilledGraph& filled, const graph::Op& op) {
+  FilledGraph rounded = filled;
+  for (const size_t operand : {0, 1})
+    for (double& element : rounded.values[static_cast<size_t>(op.inputs[operand])]) {
+      int exponent;
+      const double fraction = std::frexp(element, &exponent);  // 0.5 to 1: 8 bits of it
+      element = std::ldexp(std::nearbyint(std::ldexp(fraction, 8)), exponent - 8);
+    }
+  return rounded;
+}
+
 void run_in_double(FilledGraph& filled, bool rounded, const RunOptions& options) {
   filled.values.resize(filled.graph.values.size());
   for (const graph::Op& op : filled.graph.ops) {

@@ -42,6 +42,10 @@ std::vector<Tensor> run_op(const FilledGraph& filled, const graph::Op& op,
 std::vector<Tensor> run_op_in_double(const FilledGraph& filled, const graph::Op& op,
                                      const RunOptions& options = {});
 
+// The same graph with the two matrices or images that the op multiplies rounded to bfloat16, to
+// nearest even.
+FilledGraph with_bfloat16_operands(const FilledGraph& filled, const graph::Op& op);
+
 // Runs all ops of a graph in double precision; the results stay in `filled`. With `rounded`, each
 // result is rounded to float, so that it can be an input of a kernel.
 void run_in_double(FilledGraph& filled, bool rounded, const RunOptions& options = {});

@@ -14,7 +14,7 @@ using compiler::testing::WeightStore;
 std::unique_ptr<Executable> compiled(Net& net) {
   net.train(net.activation(net.dense(net.input({4}), 3, "dense"), "softmax"), optimizer("sgd"));
   compiler::CompileOptions options;
-  options.family = kernels::Family::kReference;
+  options.policy.family = kernels::Family::kReference;
   return net.compile(options);
 }
 

@@ -74,7 +74,7 @@ TEST_P(StepLoop, AllocatesNothingAndFaultsNoPage) {
   net.train(test.build(net), optimizer("rmsprop"));
   compiler::CompileOptions options;
   options.threads = test.threads;
-  options.family = kernels::parse_family(test.family);
+  options.policy.family = kernels::parse_family(test.family);
   const auto executable = net.compile(options);
   compiler::testing::fill_batch(net, *executable, 0);
   const Parallel parallel(test.threads);

@@ -471,12 +471,20 @@ TEST(Compile, RefusesWhatItDoesNotKnow) {
   refused([](CompileConfig& c) { c.optimizer.beta_2 = 1; }, "[0, 1)");
   refused([](CompileConfig& c) { c.threads = -1; }, "threads is -1");
   refused([](CompileConfig& c) { c.kernels = "cuda"; }, "cuda");
+  refused([](CompileConfig& c) { c.precision = "float16"; }, "mixed_bfloat16");
   refused(
       [](CompileConfig& c) {
         c.loss = "mse";
         c.from_logits = true;
       },
       "from_logits");
+}
+
+TEST(Compile, RefusesAFileOfChoicesThatIsMissing) {
+  CompileConfig config = config_with(0.1);
+  config.choices = "/nowhere/choices.json";
+  EXPECT_THAT([&] { small_model().compile(config); },
+              ThrowsMessage<FileError>(HasSubstr("/nowhere/choices.json")));
 }
 
 TEST(Predict, NeedsNoCompileAndTakesAnyBatchSize) {

@@ -6,8 +6,10 @@
 #include "graph/ops/conv2d.h"
 #include "kernels/onednn/onednn.h"
 #include "kernels/onednn/primitive.h"
+#include "kernels/simd/bfloat16.h"
 #include "kernels/simd/epilogue.h"
 #include "platform/batch_slices.h"
+#include "platform/cpu_info.h"
 #include "platform/reduction_tree.h"
 
 namespace pronghorn::kernels::onednn {
@@ -60,6 +62,16 @@ std::span<const graph::Stage> remaining_stages(const graph::Op& op, Direction di
   return std::span(op.epilogue).subspan(fused_stages(op, direction).count);
 }
 
+dnnl::algorithm algorithm_of(Arithmetic arithmetic) {
+  return arithmetic == Arithmetic::kWinograd ? dnnl::algorithm::convolution_winograd
+                                             : dnnl::algorithm::convolution_direct;
+}
+
+// Of what is multiplied; what is summed, and biases, are float32.
+memory::data_type operand_type(Arithmetic arithmetic) {
+  return arithmetic == Arithmetic::kBfloat16 ? memory::data_type::bf16 : memory::data_type::f32;
+}
+
 // A convolution of one slice, as oneDNN describes it.
 struct Described {
   std::function<dnnl::primitive()> make;
@@ -77,9 +89,14 @@ memory::dims weights_dims(const Conv2dGeometry& g) {
 
 class Describer {
  public:
-  Describer(const Conv2dGeometry& g, Direction direction, dnnl::algorithm algorithm,
+  Describer(const Conv2dGeometry& g, Direction direction, Arithmetic arithmetic,
             ImageLayouts layouts, FusedStages fused)
-      : g_(g), direction_(direction), algorithm_(algorithm), layouts_(layouts), fused_(fused) {}
+      : g_(g),
+        direction_(direction),
+        algorithm_(algorithm_of(arithmetic)),
+        operands_(operand_type(arithmetic)),
+        layouts_(layouts),
+        fused_(fused) {}
 
   // Weights in the layout that oneDNN likes best, or in a given one. Throws dnnl::error where
   // oneDNN has nothing for it.
@@ -88,12 +105,21 @@ class Describer {
     const dnnl::engine& engine = cpu_engine();
     const memory::data_type f32 = memory::data_type::f32;
     const bool one_channel_as_nchw = g_.channels == 1 && layouts_.dst != Layout::kPlain;
-    const memory::desc src = image_desc({g_.batch, g_.height, g_.width, g_.channels}, images,
-                                        one_channel_as_nchw ? tag::nchw : format_tag(layouts_.src));
-    const memory::desc dst = image_desc({g_.batch, g_.out_height, g_.out_width, g_.out_channels},
-                                        images, format_tag(layouts_.dst));
-    const memory::desc weights =
-        weights_desc.value_or(memory::desc(weights_dims(g_), f32, tag::any));
+    const auto src_of = [&](memory::data_type type) {
+      return image_desc({g_.batch, g_.height, g_.width, g_.channels}, images,
+                        one_channel_as_nchw ? tag::nchw : format_tag(layouts_.src), type);
+    };
+    const auto dst_of = [&](memory::data_type type) {
+      return image_desc({g_.batch, g_.out_height, g_.out_width, g_.out_channels}, images,
+                        format_tag(layouts_.dst), type);
+    };
+    const auto any_weights = [&](memory::data_type type) {
+      return memory::desc(weights_dims(g_), type, tag::any);
+    };
+    const memory::desc src = src_of(direction_ == Direction::kBackwardData ? f32 : operands_);
+    const memory::desc dst = dst_of(direction_ == Direction::kForward ? f32 : operands_);
+    const memory::desc weights = weights_desc.value_or(
+        any_weights(direction_ == Direction::kBackwardWeights ? f32 : operands_));
     const memory::desc bias =
         fused_.bias ? memory::desc({g_.out_channels}, f32, tag::a) : memory::desc();
     const graph::Conv2dWindow& w = g_.window;
@@ -109,14 +135,11 @@ class Describer {
                               static_cast<float>(*fused_.relu_slope), 0.0f);
       attributes.set_post_ops(post_ops);
     }
-    const auto forward = [&](dnnl::algorithm algorithm, const dnnl::primitive_attr& attr) {
-      return dnnl::convolution_forward::primitive_desc(
-          dnnl::convolution_forward::desc(dnnl::prop_kind::forward_training, algorithm, src,
-                                          weights, bias, dst, strides, dilation, before, after),
-          attr, engine);
-    };
     if (direction_ == Direction::kForward) {
-      const auto pd = forward(algorithm_, attributes);
+      const dnnl::convolution_forward::primitive_desc pd(
+          dnnl::convolution_forward::desc(dnnl::prop_kind::forward_training, algorithm_, src,
+                                          weights, bias, dst, strides, dilation, before, after),
+          attributes, engine);
       return {[pd] { return dnnl::convolution_forward(pd); },
               pd.impl_info_str(),
               pd.src_desc(),
@@ -124,8 +147,12 @@ class Describer {
               pd.dst_desc(),
               pd.scratchpad_desc().get_size()};
     }
-    // The gradients ask for a forward description as a hint; they are made without a bias there.
-    const auto hint = forward(algorithm_, user_scratchpad());
+    // The gradients ask for a forward description as a hint.
+    const dnnl::convolution_forward::primitive_desc hint(
+        dnnl::convolution_forward::desc(dnnl::prop_kind::forward_training, algorithm_,
+                                        src_of(operands_), any_weights(operands_),
+                                        dst_of(operands_), strides, dilation, before, after),
+        user_scratchpad(), engine);
     if (direction_ == Direction::kBackwardData) {
       const dnnl::convolution_backward_data::primitive_desc pd(
           dnnl::convolution_backward_data::desc(algorithm_, src, weights, dst, strides, dilation,
@@ -154,25 +181,59 @@ class Describer {
   const Conv2dGeometry& g_;
   Direction direction_;
   dnnl::algorithm algorithm_;
+  memory::data_type operands_;
   ImageLayouts layouts_;
   FusedStages fused_;
 };
 
-// The bytes between two slices of a tensor (N, H, W, C).
-int64_t slice_bytes(const BatchSlices& slices, int64_t height, int64_t width, int64_t channels) {
-  return slices.size() * height * width * channels * static_cast<int64_t>(sizeof(float));
-}
+// Images that a primitive reads or writes, slice by slice: as they are, or read from a copy that is
+// rounded to bfloat16 just before.
+class SlicedImages {
+ public:
+  SlicedImages(const BatchSlices& slices, int64_t elements_per_image, bool rounded)
+      : slices_(slices), per_image_(elements_per_image), rounded_(rounded) {}
+
+  int64_t elements_per_image() const { return per_image_; }
+  size_t workspace_bytes() const {
+    return rounded_ ? (static_cast<size_t>(slices_.batch() * per_image_) * sizeof(uint16_t) + 63) /
+                          64 * 64
+                    : 0;
+  }
+  // What the primitive is to read.
+  SlicedPrimitive::Argument bind(int index, std::byte* images, std::byte* workspace) {
+    images_ = reinterpret_cast<const float*>(images);
+    copy_ = reinterpret_cast<uint16_t*>(workspace);
+    const auto bytes = static_cast<int64_t>(rounded_ ? sizeof(uint16_t) : sizeof(float));
+    return {index, rounded_ ? workspace : images, slices_.size() * per_image_ * bytes};
+  }
+  void prepare(int64_t slice) const {
+    if (!rounded_) return;
+    const int64_t begin = slice * slices_.size() * per_image_;
+    simd::round_to_bfloat16(images_ + begin, slices_.rows(slice) * per_image_, copy_ + begin);
+  }
+
+ private:
+  BatchSlices slices_;
+  int64_t per_image_;
+  bool rounded_;
+  const float* images_ = nullptr;
+  uint16_t* copy_ = nullptr;
+};
 
 class ConvolutionKernel final : public Kernel {
  public:
-  ConvolutionKernel(const KernelCase& kernel_case, Direction direction, dnnl::algorithm algorithm,
+  ConvolutionKernel(const KernelCase& kernel_case, Direction direction, Arithmetic arithmetic,
                     ImageLayouts layouts)
       : geometry_(conv2d_geometry(kernel_case.graph, kernel_case.op)),
         direction_(direction),
         slices_(geometry_.batch),
+        src_(slices_, geometry_.height * geometry_.width * geometry_.channels,
+             arithmetic == Arithmetic::kBfloat16 && direction != Direction::kBackwardData),
+        dst_(slices_, geometry_.out_height * geometry_.out_width * geometry_.out_channels,
+             arithmetic == Arithmetic::kBfloat16 && direction != Direction::kForward),
         fused_(fused_stages(kernel_case.op, direction)),
         epilogue_(kernel_case, remaining_stages(kernel_case.op, direction)) {
-    const Describer describer(geometry_, direction, algorithm, layouts, fused_);
+    const Describer describer(geometry_, direction, arithmetic, layouts, fused_);
     // All slices share the weights, so the last one takes the layout that the others chose.
     std::optional<memory::desc> weights;
     sliced_.emplace(slices_, kernel_case.threads, [&](int64_t rows) {
@@ -190,20 +251,20 @@ class ConvolutionKernel final : public Kernel {
       weights_reorder_.emplace(keras_weights, *weights);
   }
 
-  // oneDNN's scratchpads; then the weights in its layout, or for weight gradients each slice's
-  // weights and biases.
+  // oneDNN's scratchpads; the images that it reads, where they are rounded; then the weights in its
+  // layout, or for weight gradients each slice's weights and biases.
   size_t workspace_bytes() const override {
     const auto copies = direction_ == Direction::kBackwardWeights
                             ? static_cast<size_t>(slices_.count())
                             : size_t{1};
-    return sliced_->workspace_bytes() + copies * (weights_bytes_ + bias_bytes());
+    return sliced_->workspace_bytes() + src_.workspace_bytes() + dst_.workspace_bytes() +
+           copies * (weights_bytes_ + bias_bytes());
   }
 
   void bind(const Buffers& buffers) override {
-    const auto& g = geometry_;
-    const int64_t src_bytes = slice_bytes(slices_, g.height, g.width, g.channels);
-    const int64_t dst_bytes = slice_bytes(slices_, g.out_height, g.out_width, g.out_channels);
-    std::byte* const own = buffers.workspace + sliced_->workspace_bytes();
+    std::byte* const src_copy = buffers.workspace + sliced_->workspace_bytes();
+    std::byte* const dst_copy = src_copy + src_.workspace_bytes();
+    std::byte* const own = dst_copy + dst_.workspace_bytes();
     const auto weights_stride = static_cast<int64_t>(weights_bytes_);
     const auto bias_stride = static_cast<int64_t>(bias_bytes());
     std::byte* weights = own;
@@ -212,23 +273,23 @@ class ConvolutionKernel final : public Kernel {
       case Direction::kForward:
         weights = weights_reorder_->trivial() ? buffers.inputs[1] : own;
         weights_reorder_->bind(buffers.inputs[1], own);
-        arguments = {{DNNL_ARG_SRC, buffers.inputs[0], src_bytes},
+        arguments = {src_.bind(DNNL_ARG_SRC, buffers.inputs[0], src_copy),
                      {DNNL_ARG_WEIGHTS, weights, 0},
-                     {DNNL_ARG_DST, buffers.outputs[0], dst_bytes}};
+                     dst_.bind(DNNL_ARG_DST, buffers.outputs[0], dst_copy)};
         if (fused_.bias)
           arguments.push_back(
               {DNNL_ARG_BIAS, buffers.inputs[static_cast<size_t>(fused_.bias_operand)], 0});
         output_ = buffers.output(0);
-        output_per_slice_ = dst_bytes / static_cast<int64_t>(sizeof(float));
+        output_per_image_ = dst_.elements_per_image();
         break;
       case Direction::kBackwardData:
         weights = weights_reorder_->trivial() ? buffers.inputs[1] : own;
         weights_reorder_->bind(buffers.inputs[1], own);
-        arguments = {{DNNL_ARG_DIFF_SRC, buffers.outputs[0], src_bytes},
+        arguments = {src_.bind(DNNL_ARG_DIFF_SRC, buffers.outputs[0], src_copy),
                      {DNNL_ARG_WEIGHTS, weights, 0},
-                     {DNNL_ARG_DIFF_DST, buffers.inputs[0], dst_bytes}};
+                     dst_.bind(DNNL_ARG_DIFF_DST, buffers.inputs[0], dst_copy)};
         output_ = buffers.output(0);
-        output_per_slice_ = src_bytes / static_cast<int64_t>(sizeof(float));
+        output_per_image_ = src_.elements_per_image();
         break;
       case Direction::kBackwardWeights:
         // Partial sums, slice by slice.
@@ -237,9 +298,9 @@ class ConvolutionKernel final : public Kernel {
         diff_weights_ = buffers.output(0);
         if (fused_.bias) diff_bias_ = buffers.output(1);
         weights_reorder_->bind(own, buffers.outputs[0]);
-        arguments = {{DNNL_ARG_SRC, buffers.inputs[0], src_bytes},
+        arguments = {src_.bind(DNNL_ARG_SRC, buffers.inputs[0], src_copy),
                      {DNNL_ARG_DIFF_WEIGHTS, own, weights_stride},
-                     {DNNL_ARG_DIFF_DST, buffers.inputs[1], dst_bytes}};
+                     dst_.bind(DNNL_ARG_DIFF_DST, buffers.inputs[1], dst_copy)};
         if (fused_.bias)
           arguments.push_back(
               {DNNL_ARG_DIFF_BIAS, reinterpret_cast<std::byte*>(partial_biases_), bias_stride});
@@ -252,10 +313,12 @@ class ConvolutionKernel final : public Kernel {
   void run(const RunContext& context) override {
     if (direction_ != Direction::kBackwardWeights) weights_reorder_->run();
     context.parallel.for_each(slices_.count(), [&](int64_t slice, int thread) {
+      src_.prepare(slice);
+      dst_.prepare(slice);
       sliced_->run(slice, thread);
       if (epilogue_.empty()) return;
-      const int64_t begin = slice * output_per_slice_;
-      const int64_t count = output_per_slice_ / slices_.size() * slices_.rows(slice);
+      const int64_t begin = slice * slices_.size() * output_per_image_;
+      const int64_t count = slices_.rows(slice) * output_per_image_;
       epilogue_.apply(output_ + begin, output_ + begin, begin, count, context);
     });
     if (direction_ == Direction::kBackwardWeights) reduce(context.parallel);
@@ -291,6 +354,7 @@ class ConvolutionKernel final : public Kernel {
   Conv2dGeometry geometry_;
   Direction direction_;
   BatchSlices slices_;
+  SlicedImages src_, dst_;
   FusedStages fused_;
   simd::Epilogue epilogue_;
   std::optional<SlicedPrimitive> sliced_;
@@ -299,7 +363,7 @@ class ConvolutionKernel final : public Kernel {
   size_t weights_bytes_;
 
   float* output_ = nullptr;
-  int64_t output_per_slice_ = 0;
+  int64_t output_per_image_ = 0;
   float* partial_weights_ = nullptr;
   float* partial_biases_ = nullptr;
   float* diff_weights_ = nullptr;
@@ -329,14 +393,17 @@ WinogradWork winograd_work(const Conv2dGeometry& g, Direction direction) {
 
 class Convolution : public Implementation {
  public:
-  Convolution(std::string_view name, Direction direction, dnnl::algorithm algorithm)
-      : name_(name), direction_(direction), algorithm_(algorithm) {}
+  Convolution(std::string_view name, Direction direction, Arithmetic arithmetic)
+      : name_(name), direction_(direction), arithmetic_(arithmetic) {}
 
   std::string_view name() const override { return name_; }
   Family family() const override { return Family::kOnednn; }
+  Arithmetic arithmetic() const override { return arithmetic_; }
   bool takes_epilogue() const override { return direction_ != Direction::kBackwardWeights; }
 
   std::optional<std::string> refuse(const KernelCase& kernel_case) const override {
+    if (arithmetic_ == Arithmetic::kBfloat16 && !has_bfloat16_dot_product())
+      return "this CPU has no dot product of bfloat16s";
     std::string reason;
     if (!find_layouts(kernel_case, reason)) return reason;
     return std::nullopt;
@@ -344,7 +411,7 @@ class Convolution : public Implementation {
 
   Execution execution(const KernelCase& kernel_case) const override {
     Execution execution = Implementation::execution(kernel_case);
-    if (algorithm_ == dnnl::algorithm::convolution_winograd) {
+    if (arithmetic_ == Arithmetic::kWinograd) {
       const WinogradWork work =
           winograd_work(conv2d_geometry(kernel_case.graph, kernel_case.op), direction_);
       execution.multiply_accumulates = work.multiply_accumulates;
@@ -383,7 +450,7 @@ class Convolution : public Implementation {
 
   std::unique_ptr<Kernel> create(const KernelCase& kernel_case) const override {
     std::string reason;
-    return std::make_unique<ConvolutionKernel>(kernel_case, direction_, algorithm_,
+    return std::make_unique<ConvolutionKernel>(kernel_case, direction_, arithmetic_,
                                                find_layouts(kernel_case, reason).value());
   }
 
@@ -393,7 +460,7 @@ class Convolution : public Implementation {
   std::optional<ImageLayouts> find_layouts(const KernelCase& kernel_case,
                                            std::string& reason) const {
     const Conv2dGeometry g = conv2d_geometry(kernel_case.graph, kernel_case.op);
-    if (algorithm_ == dnnl::algorithm::convolution_winograd) {
+    if (arithmetic_ == Arithmetic::kWinograd) {
       if (g.kernel_h != 3 || g.kernel_w != 3 || !g.window.has_unit_steps()) {
         reason = "Winograd F(4x4, 3x3) is for 3x3 kernels with stride and dilation 1";
         return std::nullopt;
@@ -424,7 +491,7 @@ class Convolution : public Implementation {
         continue;
       }
       try {
-        const Described described = Describer(g, direction_, algorithm_, layouts, fused)
+        const Described described = Describer(g, direction_, arithmetic_, layouts, fused)
                                         .describe(BatchSlices(g.batch).rows(0));
         if (!is_reference_code(described.implementation)) return layouts;
       } catch (const dnnl::error&) {
@@ -436,43 +503,54 @@ class Convolution : public Implementation {
 
   std::string_view name_;
   Direction direction_;
-  dnnl::algorithm algorithm_;
+  Arithmetic arithmetic_;
 };
 
 }  // namespace
 
 const Implementation& conv2d_winograd() {
   static const Convolution implementation("onednn.conv2d.winograd", Direction::kForward,
-                                          dnnl::algorithm::convolution_winograd);
+                                          Arithmetic::kWinograd);
+  return implementation;
+}
+const Implementation& conv2d_bfloat16() {
+  static const Convolution implementation("onednn.conv2d.bfloat16", Direction::kForward,
+                                          Arithmetic::kBfloat16);
   return implementation;
 }
 const Implementation& conv2d_direct() {
   static const Convolution implementation("onednn.conv2d.direct", Direction::kForward,
-                                          dnnl::algorithm::convolution_direct);
+                                          Arithmetic::kDirect);
   return implementation;
 }
 const Implementation& conv2d_backward_data_winograd() {
   static const Convolution implementation("onednn.conv2d_backward_data.winograd",
-                                          Direction::kBackwardData,
-                                          dnnl::algorithm::convolution_winograd);
+                                          Direction::kBackwardData, Arithmetic::kWinograd);
+  return implementation;
+}
+const Implementation& conv2d_backward_data_bfloat16() {
+  static const Convolution implementation("onednn.conv2d_backward_data.bfloat16",
+                                          Direction::kBackwardData, Arithmetic::kBfloat16);
   return implementation;
 }
 const Implementation& conv2d_backward_data_direct() {
   static const Convolution implementation("onednn.conv2d_backward_data.direct",
-                                          Direction::kBackwardData,
-                                          dnnl::algorithm::convolution_direct);
+                                          Direction::kBackwardData, Arithmetic::kDirect);
   return implementation;
 }
 const Implementation& conv2d_backward_weights_winograd() {
   static const Convolution implementation("onednn.conv2d_backward_weights.winograd",
-                                          Direction::kBackwardWeights,
-                                          dnnl::algorithm::convolution_winograd);
+                                          Direction::kBackwardWeights, Arithmetic::kWinograd);
+  return implementation;
+}
+const Implementation& conv2d_backward_weights_bfloat16() {
+  static const Convolution implementation("onednn.conv2d_backward_weights.bfloat16",
+                                          Direction::kBackwardWeights, Arithmetic::kBfloat16);
   return implementation;
 }
 const Implementation& conv2d_backward_weights_direct() {
   static const Convolution implementation("onednn.conv2d_backward_weights.direct",
-                                          Direction::kBackwardWeights,
-                                          dnnl::algorithm::convolution_direct);
+                                          Direction::kBackwardWeights, Arithmetic::kDirect);
   return implementation;
 }
 

@@ -7,7 +7,9 @@
 
 #include "kernels/onednn/onednn.h"
 #include "kernels/onednn/primitive.h"
+#include "kernels/simd/bfloat16.h"
 #include "kernels/simd/epilogue.h"
+#include "platform/cpu_info.h"
 
 namespace pronghorn::kernels::onednn {
 namespace {
@@ -109,30 +111,74 @@ class SgemmKernel final : public Kernel {
   float* dst_ = nullptr;
 };
 
-// Blocks of whole rows by oneDNN's matmul primitive; `a` is not transposed.
+// A matrix that is rounded to bfloat16 before a product.
+class RoundedMatrix {
+ public:
+  explicit RoundedMatrix(int64_t elements) : elements_(elements) {}
+
+  size_t workspace_bytes() const {
+    return (static_cast<size_t>(elements_) * sizeof(uint16_t) + 63) / 64 * 64;
+  }
+  std::byte* bind(const float* matrix, std::byte* workspace) {
+    matrix_ = matrix;
+    rounded_ = reinterpret_cast<uint16_t*>(workspace);
+    return workspace;
+  }
+  void prepare(const Parallel& parallel) const {
+    constexpr int64_t kElementsAtOnce = 16384;
+    parallel.for_ranges(elements_, kElementsAtOnce, [&](int64_t begin, int64_t end) {
+      simd::round_to_bfloat16(matrix_ + begin, end - begin, rounded_ + begin);
+    });
+  }
+
+ private:
+  int64_t elements_;
+  const float* matrix_ = nullptr;
+  uint16_t* rounded_ = nullptr;
+};
+
+// Blocks of whole rows by oneDNN's matmul primitive, in float32 or of matrices rounded to bfloat16.
 class PrimitiveKernel final : public Kernel {
  public:
-  explicit PrimitiveKernel(const KernelCase& kernel_case)
+  PrimitiveKernel(const KernelCase& kernel_case, memory::data_type operands, const Blocks& blocks)
       : geometry_(matmul_geometry(kernel_case.graph, kernel_case.op)),
-        blocks_(blocks_of(geometry_)),
+        operands_(operands),
+        blocks_(blocks),
+        rounded_a_(geometry_.m * geometry_.k),
+        rounded_b_(geometry_.k * geometry_.n),
         epilogue_(kernel_case),
         sliced_(blocks_.row_blocks, blocks_.rows,
                 geometry_.m - (blocks_.row_blocks - 1) * blocks_.rows, kernel_case.threads,
                 [this](int64_t rows) { return describe(rows); }) {}
 
-  size_t workspace_bytes() const override { return sliced_.workspace_bytes(); }
+  size_t workspace_bytes() const override {
+    return sliced_.workspace_bytes() +
+           (rounds() ? rounded_a_.workspace_bytes() + rounded_b_.workspace_bytes() : 0);
+  }
 
   void bind(const Buffers& buffers) override {
     const int64_t floats = sizeof(float);
     dst_ = buffers.output(0);
-    sliced_.bind({{DNNL_ARG_SRC, buffers.inputs[0], blocks_.rows * geometry_.k * floats},
-                  {DNNL_ARG_WEIGHTS, buffers.inputs[1], 0},
+    std::byte *a = buffers.inputs[0], *b = buffers.inputs[1];
+    if (rounds()) {
+      std::byte* const own = buffers.workspace + sliced_.workspace_bytes();
+      a = rounded_a_.bind(buffers.input(0), own);
+      b = rounded_b_.bind(buffers.input(1), own + rounded_a_.workspace_bytes());
+    }
+    const int64_t bytes_of_operand = rounds() ? sizeof(uint16_t) : sizeof(float);
+    const int64_t row_of_a = geometry_.transpose_a ? 1 : geometry_.k;
+    sliced_.bind({{DNNL_ARG_SRC, a, blocks_.rows * row_of_a * bytes_of_operand},
+                  {DNNL_ARG_WEIGHTS, b, 0},
                   {DNNL_ARG_DST, buffers.outputs[0], blocks_.rows * geometry_.n * floats}},
                  buffers.workspace);
     epilogue_.bind(buffers);
   }
 
   void run(const RunContext& context) override {
+    if (rounds()) {
+      rounded_a_.prepare(context.parallel);
+      rounded_b_.prepare(context.parallel);
+    }
     context.parallel.for_each(blocks_.row_blocks, [&](int64_t block, int thread) {
       sliced_.run(block, thread);
       const int64_t row = block * blocks_.rows;
@@ -146,8 +192,9 @@ class PrimitiveKernel final : public Kernel {
     const OneThread one_thread;
     const MatmulGeometry& g = geometry_;
     const auto f32 = memory::data_type::f32;
-    const memory::desc src({rows, g.k}, f32, memory::format_tag::ab);
-    const memory::desc weights({g.k, g.n}, f32,
+    const memory::desc src({rows, g.k}, operands_,
+                           g.transpose_a ? memory::dims{1, g.m} : memory::dims{g.k, 1});
+    const memory::desc weights({g.k, g.n}, operands_,
                                g.transpose_b ? memory::format_tag::ba : memory::format_tag::ab);
     const memory::desc dst({rows, g.n}, f32, memory::format_tag::ab);
     const dnnl::matmul::primitive_desc pd(dnnl::matmul::desc(src, weights, dst), user_scratchpad(),
@@ -155,8 +202,12 @@ class PrimitiveKernel final : public Kernel {
     return {dnnl::matmul(pd), {src, weights, dst}, pd.scratchpad_desc().get_size()};
   }
 
+  bool rounds() const { return operands_ == memory::data_type::bf16; }
+
   MatmulGeometry geometry_;
+  memory::data_type operands_;
   Blocks blocks_;
+  RoundedMatrix rounded_a_, rounded_b_;
   simd::Epilogue epilogue_;
   SlicedPrimitive sliced_;
   float* dst_ = nullptr;
@@ -177,8 +228,50 @@ class Matmul final : public Implementation {
 
   std::unique_ptr<Kernel> create(const KernelCase& kernel_case) const override {
     if (by_primitive(matmul_geometry(kernel_case.graph, kernel_case.op)))
-      return std::make_unique<PrimitiveKernel>(kernel_case);
+      return std::make_unique<PrimitiveKernel>(
+          kernel_case, memory::data_type::f32,
+          blocks_of(matmul_geometry(kernel_case.graph, kernel_case.op)));
     return std::make_unique<SgemmKernel>(kernel_case);
+  }
+};
+
+// Rounding reads and writes each matrix once more: what many rows and columns repay.
+constexpr int64_t kFewestRoundedRows = 16;
+constexpr int64_t kFewestRoundedDepth = 16;
+// Of a weight's gradient, whose rows are features; its blocks pack b anew.
+constexpr int64_t kTransposedRows = 128;
+
+Blocks bfloat16_blocks(const MatmulGeometry& g) {
+  return Blocks(g, g.transpose_a ? kTransposedRows : kPrimitiveRows, g.n);
+}
+
+class Bfloat16Matmul final : public Implementation {
+ public:
+  std::string_view name() const override { return "onednn.matmul.bfloat16"; }
+  Family family() const override { return Family::kOnednn; }
+  Arithmetic arithmetic() const override { return Arithmetic::kBfloat16; }
+  bool takes_epilogue() const override { return true; }
+
+  std::optional<std::string> refuse(const KernelCase& kernel_case) const override {
+    const MatmulGeometry g = matmul_geometry(kernel_case.graph, kernel_case.op);
+    if (!has_bfloat16_dot_product()) return "this CPU has no dot product of bfloat16s";
+    if (g.transpose_a && g.transpose_b) return "it transposes one of its matrices at most";
+    if (g.m < kFewestRoundedRows || g.n < kFewColumns || g.k < kFewestRoundedDepth)
+      return "rounding takes longer than so few products save";
+    return std::nullopt;
+  }
+
+  Execution execution(const KernelCase& kernel_case) const override {
+    Execution execution = Implementation::execution(kernel_case);
+    execution.tasks =
+        bfloat16_blocks(matmul_geometry(kernel_case.graph, kernel_case.op)).row_blocks;
+    return execution;
+  }
+
+  std::unique_ptr<Kernel> create(const KernelCase& kernel_case) const override {
+    return std::make_unique<PrimitiveKernel>(
+        kernel_case, memory::data_type::bf16,
+        bfloat16_blocks(matmul_geometry(kernel_case.graph, kernel_case.op)));
   }
 };
 
@@ -186,6 +279,10 @@ class Matmul final : public Implementation {
 
 const Implementation& matmul() {
   static const Matmul implementation;
+  return implementation;
+}
+const Implementation& matmul_bfloat16() {
+  static const Bfloat16Matmul implementation;
   return implementation;
 }
 

@@ -14,6 +14,13 @@ const Implementation& conv2d_backward_data_direct();
 const Implementation& conv2d_backward_weights_winograd();
 const Implementation& conv2d_backward_weights_direct();
 const Implementation& matmul();
+
+// Of operands rounded to bfloat16, summed in float32, on CPUs that have the dot product.
+const Implementation& conv2d_bfloat16();
+const Implementation& conv2d_backward_data_bfloat16();
+const Implementation& conv2d_backward_weights_bfloat16();
+const Implementation& matmul_bfloat16();
+
 const Implementation& max_pool2d();
 const Implementation& max_pool2d_backward();
 const Implementation& average_pool2d();

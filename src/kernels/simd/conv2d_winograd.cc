@@ -156,6 +156,7 @@ class Winograd final : public Implementation {
 
   std::string_view name() const override { return name_; }
   Family family() const override { return Family::kSimd; }
+  Arithmetic arithmetic() const override { return Arithmetic::kWinograd; }
   bool takes_epilogue() const override { return true; }
 
   std::optional<std::string> refuse(const KernelCase& kernel_case) const override {

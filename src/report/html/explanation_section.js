@@ -29,7 +29,7 @@ function facts(explanation) {
          compact(explanation.optimizer_bytes) + "B of optimizer slots");
   }
   fact("Batch size, threads", explanation.batch_size + ", " + explanation.threads,
-       [explanation.optimizer, explanation.loss, "kernels " + explanation.kernels].join(", "));
+       [explanation.optimizer, explanation.loss, "kernels " + explanation.kernels, explanation.precision].join(", "));
   fact("Machine", explanation.machine.cpu, explanation.machine.instruction_set);
   return element("dl", { class: "facts" }, pairs);
 }
