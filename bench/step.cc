@@ -15,8 +15,8 @@ using pronghorn::bench::CompiledStep;
 constexpr int64_t kBatch = 128;
 
 void training_step(benchmark::State& state, const std::string& model,
-                   pronghorn::const kernels::Policy& policy) {
-  CompiledStep step(model, kBatch, static_cast<int>(state.range(0)), family);
+                   const pronghorn::kernels::Policy& policy) {
+  CompiledStep step(model, kBatch, static_cast<int>(state.range(0)), policy);
   for (int warm_up = 0; warm_up < 3; ++warm_up) step.run();
   for (auto _ : state) step.run();
   state.counters["MAC/s"] = benchmark::Counter(static_cast<double>(step.multiply_accumulates()),
@@ -29,7 +29,7 @@ void training_step(benchmark::State& state, const std::string& model,
 
 int main(int argc, char** argv) {
   for (const char* model : {"mnist-mlp", "mnist-cnn-4", "mnist-cnn", "mnist-cnn-128"}) {
-    benchmark::RegisterBenchmark(model, training_step, model, std::nullopt)
+    benchmark::RegisterBenchmark(model, training_step, model, pronghorn::kernels::Policy{})
         ->ArgName("threads")
         ->Arg(1)
         ->Arg(2)
@@ -37,8 +37,9 @@ int main(int argc, char** argv) {
         ->UseRealTime();
   }
   for (const char* model : {"mnist-mlp", "mnist-cnn-4"}) {
-    benchmark::RegisterBenchmark((std::string(model) + "/reference").c_str(), training_step, model,
-                                 {.family = pronghorn::kernels::Family::kReference})
+    benchmark::RegisterBenchmark(
+        (std::string(model) + "/reference").c_str(), training_step, model,
+        pronghorn::kernels::Policy{.family = pronghorn::kernels::Family::kReference})
         ->ArgName("threads")
         ->Arg(1)
         ->Unit(benchmark::kMillisecond)

@@ -75,7 +75,7 @@ int main(int argc, char** argv) {
   pronghorn::cli::add_compare(program);
   pronghorn::cli::add_convert(program);
   pronghorn::cli::add_machine(program);
-  add_tune(program);
+  pronghorn::cli::add_tune(program);
   pronghorn::cli::add_zoo(program);
   pronghorn::cli::add_data(program);
   pronghorn::cli::add_keras(program);

@@ -54,7 +54,7 @@ struct RunOptions {
   int threads = 0;
   std::string kernels;
   bool exact = false;
-  std::string precision = CompileConfig{}.precision;
+  std::string precision = "float32";
   std::string choices;
 };
 void add_run_options(CLI::App& command, RunOptions& options);

@@ -272,6 +272,7 @@ class WinogradWeights final : public Implementation {
  public:
   std::string_view name() const override { return "simd.conv2d_backward_weights.winograd"; }
   Family family() const override { return Family::kSimd; }
+  Arithmetic arithmetic() const override { return Arithmetic::kWinograd; }
 
   std::optional<std::string> refuse(const KernelCase& kernel_case) const override {
     const Conv2dGeometry g = graph::conv2d_geometry(kernel_case.graph, kernel_case.op);
