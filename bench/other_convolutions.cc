@@ -48,6 +48,8 @@ constexpr ConvolutionShape kShapes[] = {
     {"dilation 3", 64, 28, 64, 64, 3, 1, 3, 1, true},
     {"3x3 stride 2", 128, 16, 64, 128, 3, 2, 1, 1, true},
     {"1x1", 64, 14, 256, 64, 1, 1, 1, 1, false},
+    {"4 groups", 64, 28, 64, 64, 3, 1, 1, 4, true},
+    {"32 groups, 7x7 stride 2", 64, 28, 128, 256, 7, 2, 1, 32, true},
     {"17 to 33 channels", 64, 16, 17, 33, 3, 1, 1, 1, true},
 };
 
