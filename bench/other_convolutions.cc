@@ -7,7 +7,6 @@
 //   build/release/bench/bench_other_convolutions [ROUNDS]
 
 #include <fmt/format.h>
-#include <time.h>
 
 #include <cstdlib>
 #include <dnnl.hpp>
@@ -52,12 +51,6 @@ constexpr ConvolutionShape kShapes[] = {
     {"32 groups, 7x7 stride 2", 64, 28, 128, 256, 7, 2, 1, 32, true},
     {"17 to 33 channels", 64, 16, 17, 33, 3, 1, 1, 1, true},
 };
-
-double thread_milliseconds() {
-  timespec time{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return 1e3 * static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_nsec);
-}
 
 // oneDNN's primitive for the whole batch, ready to run.
 class WholeBatch {
