@@ -39,6 +39,7 @@ std::string terminal(const Tuning& tuning, int columns, bool refusals) {
   if (tuning.ops.empty()) return text + "No op has more than one kernel to choose from.\n";
   Table table({{{"op"}, true, 0, 14, ""},
                {{"layer"}, true, 2, 10, ""},
+               {{"phase"}, true, 1, 0, ""},
                {{"output"}, true, 3, 0, ""},
                {{"kernel"}, true, 0, 20, ""},
                {{"ms"}, false, 0, 0, ""},
@@ -50,8 +51,8 @@ std::string terminal(const Tuning& tuning, int columns, bool refusals) {
     const double fastest = op.candidates.front().total();
     bool first = true;
     for (const CandidateTime& candidate : op.candidates) {
-      table.add_row({first ? op.kind : "", first ? op.layers : "", first ? op.output : "",
-                     candidate.kernel, milliseconds(candidate.seconds),
+      table.add_row({first ? op.kind : "", first ? op.layers : "", first ? op.phase : "",
+                     first ? op.output : "", candidate.kernel, milliseconds(candidate.seconds),
                      signed_milliseconds(candidate.elsewhere),
                      fastest > 0 ? fmt::format("{:.2f}", candidate.total() / fastest) : "-",
                      mark(op, candidate)});
