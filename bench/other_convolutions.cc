@@ -47,9 +47,9 @@ constexpr ConvolutionShape kShapes[] = {
     {"dilation 3", 64, 28, 64, 64, 3, 1, 3, 1, true},
     {"3x3 stride 2", 128, 16, 64, 128, 3, 2, 1, 1, true},
     {"1x1", 64, 14, 256, 64, 1, 1, 1, 1, false},
+    {"17 to 33 channels", 64, 16, 17, 33, 3, 1, 1, 1, true},
     {"4 groups", 64, 28, 64, 64, 3, 1, 1, 4, true},
     {"32 groups, 7x7 stride 2", 64, 28, 128, 256, 7, 2, 1, 32, true},
-    {"17 to 33 channels", 64, 16, 17, 33, 3, 1, 1, 1, true},
 };
 
 // oneDNN's primitive for the whole batch, ready to run.
@@ -221,7 +221,7 @@ void race(const ConvolutionShape& shape, int rounds) {
   const graph::Conv2dGeometry g = graph::conv2d_geometry(graph, graph.ops[0]);
   fmt::print("{}: {} images of {}x{}, {} to {} channels", shape.name, shape.images, shape.size,
              shape.size, shape.channels, shape.filters);
-  fmt::print(shape.groups > 1 ? ", {} groups\n" : "\n", shape.groups);
+  fmt::print("{}\n", shape.groups > 1 ? fmt::format(", {} groups", shape.groups) : "");
   constexpr const char* kDirections[] = {"forward", "to weights", "to data"};
   std::vector<double> ours_total(static_cast<size_t>(rounds)), theirs_total(ours_total);
   const auto report = [](const char* what, const std::vector<double>& ours,

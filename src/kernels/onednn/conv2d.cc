@@ -404,6 +404,9 @@ class Convolution : public Implementation {
   std::optional<std::string> refuse(const KernelCase& kernel_case) const override {
     if (arithmetic_ == Arithmetic::kBfloat16 && !has_bfloat16_dot_product())
       return "this CPU has no dot product of bfloat16s";
+    if (arithmetic_ == Arithmetic::kBfloat16 &&
+        conv2d_geometry(kernel_case.graph, kernel_case.op).is_depthwise())
+      return "a depthwise convolution's few products don't repay the rounding";
     std::string reason;
     if (!find_layouts(kernel_case, reason)) return reason;
     return std::nullopt;
