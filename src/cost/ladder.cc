@@ -23,7 +23,8 @@ const kernels::Implementation* without_shortcuts(const kernels::KernelCase& kern
   };
   if (chosen == nullptr || does_all(*chosen)) return chosen;
   for (const kernels::Implementation* candidate : kernels::candidates(*kernel_case.op.kind))
-    if (!kernels::why_not(*candidate, kernel_case, policy) && does_all(*candidate)) return candidate;
+    if (!kernels::why_not(*candidate, kernel_case, policy) && does_all(*candidate))
+      return candidate;
   return chosen;
 }
 
@@ -40,7 +41,8 @@ std::vector<LadderRung> ladder(const ModelStep& step, const Explanation& explana
   const StepToPredict fast = to_predict(best);
   StepToPredict direct = fast;
   for (size_t i = 0; i < direct.chosen.size(); ++i)
-    direct.chosen[i] = without_shortcuts({best.graph, best.graph.ops[i], 1}, best_kernels, direct.chosen[i]);
+    direct.chosen[i] =
+        without_shortcuts({best.graph, best.graph.ops[i], 1}, best_kernels, direct.chosen[i]);
 
   std::vector<LadderRung> rungs;
   rungs.push_back({"textbook loops",

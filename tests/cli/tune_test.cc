@@ -45,13 +45,12 @@ class TuneProgram : public testing::Test {
 
 TEST_F(TuneProgram, PrintsEachCandidateAndWritesWhatTrainingReads) {
   const std::string choices = work_ / "choices.json";
-  const ProgramResult result =
-      run_program({"tune", "mnist-mlp", "--batch-size", "64", "--threads", "1", "--rounds", "1",
-                   "--refusals", "--out", choices});
+  const ProgramResult result = run_program({"tune", "mnist-mlp", "--batch-size", "64", "--threads",
+                                            "1", "--rounds", "1", "--refusals", "--out", choices});
   ASSERT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_THAT(result.out, AllOf(HasSubstr("onednn.matmul"), HasSubstr("simd.matmul"),
-                                HasSubstr("selected"), HasSubstr("textbook loops, not measured"),
-                                HasSubstr("choices: " + choices)));
+  EXPECT_THAT(result.out,
+              AllOf(HasSubstr("onednn.matmul"), HasSubstr("simd.matmul"), HasSubstr("selected"),
+                    HasSubstr("textbook loops, not measured"), HasSubstr("choices: " + choices)));
   const json file = json::parse(contents_of(choices));
   EXPECT_EQ(file["format"], "pronghorn.choices");
   EXPECT_FALSE(file["choices"].empty());

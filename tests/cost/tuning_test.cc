@@ -42,8 +42,8 @@ TEST(Tuning, MeasuresEveryCandidateThatAccepts) {
     }
     EXPECT_TRUE(kernels.contains(op.selected));
     EXPECT_TRUE(kernels.contains(op.chosen));
-    EXPECT_THAT(op.refused, ::testing::Contains(::testing::Field(
-                                &RefusedKernel::reason, "textbook loops, not measured")));
+    EXPECT_THAT(op.refused, ::testing::Contains(::testing::Field(&RefusedKernel::reason,
+                                                                 "textbook loops, not measured")));
   }
   EXPECT_TRUE(std::any_of(tuning.ops.begin(), tuning.ops.end(),
                           [](const TunedOp& op) { return op.kind == "matmul"; }));
@@ -55,8 +55,8 @@ TEST(Tuning, WhatItChoosesRunsWhereTheFileIsGiven) {
   // Whatever was the fastest: another than the one that selection chooses.
   std::multiset<std::string> wanted;
   for (TunedOp& op : tuning.ops) {
-    op.chosen = op.candidates[0].kernel == op.selected ? op.candidates[1].kernel
-                                                       : op.candidates[0].kernel;
+    op.chosen =
+        op.candidates[0].kernel == op.selected ? op.candidates[1].kernel : op.candidates[0].kernel;
     if (op.phase == "backward to data") wanted.insert(op.chosen);
   }
   ASSERT_FALSE(wanted.empty());
@@ -83,9 +83,8 @@ TEST(Tuning, SaysWhereChoicesCameFrom) {
   const pronghorn::testing::TemporaryDirectory directory;
   const std::string file = directory / "choices.json";
   save_choices(tuning, file);
-  EXPECT_THAT(choices_note(file),
-              ::testing::AllOf(::testing::HasSubstr("some other CPU"),
-                               ::testing::HasSubstr("choices.json")));
+  EXPECT_THAT(choices_note(file), ::testing::AllOf(::testing::HasSubstr("some other CPU"),
+                                                   ::testing::HasSubstr("choices.json")));
   EXPECT_EQ(choices_note(""), "");
   EXPECT_THROW(choices_note("/nowhere/choices.json"), FileError);
 }

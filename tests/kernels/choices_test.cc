@@ -80,7 +80,8 @@ TEST(Choices, AreLeftAsideWhereTheNamedKernelRefusesOrIsNotWanted) {
 
 TEST(Choices, DontDecideWhatOpsThereAre) {
   const Product product;
-  EXPECT_TRUE(kernels::has_fast_kernel(product.kernel_case(), choosing(product, "reference.matmul")));
+  EXPECT_TRUE(
+      kernels::has_fast_kernel(product.kernel_case(), choosing(product, "reference.matmul")));
 }
 
 TEST(Choices, AFileSaysWhatWasWritten) {
@@ -115,7 +116,8 @@ TEST(Choices, AFileThatIsNoneIsRefusedWithItsNameAndItsFault) {
   refused(R"({"format": "pronghorn.choices", "version": 9})", {"version 9", "version 1"});
   refused(R"({"format": "pronghorn.choices", "version": 1})", {"cpu"});
   refused(R"({"format": "pronghorn.choices", "version": 1, "cpu": "x", "choices": {"a": 1}})", {});
-  refused(file("matmul (2, 2)", "simd.matmull"), {"simd.matmull", "simd.matmul, ", "onednn.matmul"});
+  refused(file("matmul (2, 2)", "simd.matmull"),
+          {"simd.matmull", "simd.matmul, ", "onednn.matmul"});
   refused(file("matmul3 (2, 2)", "simd.matmul"), {"matmul3"});
   EXPECT_EQ(Choices::parse(file("matmul (2, 2)", "simd.matmul"), "mine.json").size(), 1u);
 }
