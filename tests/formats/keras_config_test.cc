@@ -185,7 +185,7 @@ TEST(LoadModel, NamesTheFileInItsErrors) {
     EXPECT_EQ(error.what(), path + ": class_name: is 1, not a string");
   }
   write_file_atomically(path, std::string("PK\x03\x04", 4));
-  EXPECT_THROW(load_model(path), UnsupportedError);
+  EXPECT_THROW(load_model(path), FileError);
 }
 
 TEST(BadKerasConfig, SaysTheLineOfASyntaxError) {

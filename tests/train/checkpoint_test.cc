@@ -33,9 +33,13 @@ TEST(CheckpointPath, RefusesBrokenFields) {
     EXPECT_THROW(train::fill_in_path(pattern, 0, kLogs), ArgumentError) << pattern;
 }
 
-TEST(ModelCheckpoint, WritesSafetensorsOnly) {
+TEST(ModelCheckpoint, WritesModelsAndWeightsAsTheirNamesEnd) {
   ModelCheckpointOptions options;
-  options.filepath = "model.keras";
+  for (const char* path : {"m.keras", "m.weights.h5", "m.safetensors"}) {
+    options.filepath = path;
+    ModelCheckpoint(options);
+  }
+  options.filepath = "model.h5";
   EXPECT_THAT([&] { ModelCheckpoint(options); },
               ThrowsMessage<ArgumentError>(HasSubstr(".safetensors")));
 }
