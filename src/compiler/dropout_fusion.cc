@@ -31,7 +31,7 @@ void read_signs_behind_dropout(Graph& graph) {
       continue;
     const int writer = uses.writer[static_cast<size_t>(gradient.inputs[0])];
     if (writer == Uses::kNone) continue;
-    const Op& dropped = graph.ops[static_cast<size_t>(writer)];
+    Op& dropped = graph.ops[static_cast<size_t>(writer)];
     if (!is_single(dropped, StageFunction::kDropout)) continue;
     ValueId& activation = gradient.inputs[static_cast<size_t>(gradient.epilogue[0].operand)];
     for (const int reader : uses.readers[static_cast<size_t>(activation)]) {
@@ -41,6 +41,14 @@ void read_signs_behind_dropout(Graph& graph) {
           dropout.inputs[0] != activation || &dropout == &dropped)
         continue;
       activation = dropout.outputs[0];
+      // What was dropped is zero there, and relu's gradient is zero where that is: no need to draw
+      // the numbers anew.
+      if (is_single(gradient, StageFunction::kReluBackward) &&
+          is_single(dropout, StageFunction::kDropout) &&
+          uses.readers[static_cast<size_t>(dropped.outputs[0])].size() == 1) {
+        const double rate = dropped.epilogue[0].alpha;
+        dropped.epilogue[0] = {.function = StageFunction::kScale, .alpha = 1 / (1 - rate)};
+      }
       break;
     }
   }

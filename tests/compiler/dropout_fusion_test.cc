@@ -34,9 +34,16 @@ TEST(ReadSignsBehindDropout, OfReluTheSignIsTheSame) {
   EXPECT_EQ(after_pass(StageFunction::kRelu, StageFunction::kReluBackward, 1), R"(forward:
   %1 (8, 3) = elementwise(x) | relu
   %2 (8, 3) = elementwise(%1) | dropout(0.5)
-  %4 (8, 3) = elementwise(diff) | dropout(0.5)
+  %4 (8, 3) = elementwise(diff) | scale(2)
   %5 (8, 3) = elementwise(%4) | relu_backward(%2)
 )");
+}
+
+TEST(ReadSignsBehindDropout, OfLeakyReluWhatIsDroppedIsDrawnAnew) {
+  const std::string text =
+      after_pass(StageFunction::kLeakyRelu, StageFunction::kLeakyReluBackward, 1);
+  EXPECT_NE(text.find("elementwise(diff) | dropout(0.5)"), std::string::npos) << text;
+  EXPECT_NE(text.find("leaky_relu_backward(%2)"), std::string::npos) << text;
 }
 
 TEST(ReadSignsBehindDropout, OfOthersTheValueIsWanted) {

@@ -98,7 +98,7 @@ backward:
   %16 (2,) = sum_rows(%15)
   %17 (3, 2) = matmul(%6, %15) transpose_a=1, transpose_b=0
   %18 (8, 3) = matmul(%15, dense_1/kernel) transpose_a=0, transpose_b=1
-  %19 (8, 3) = elementwise(%18) | dropout(0.2)
+  %19 (8, 3) = elementwise(%18) | scale(1.25)
   %20 (8, 3) = elementwise(%19) | relu_backward(%6)
   %21 (3,) = sum_rows(%20)
   %22 (4, 3) = matmul(x, %20) transpose_a=1, transpose_b=0
@@ -121,7 +121,7 @@ backward:
   %15 (8, 2) = softmax_cross_entropy_backward(%11, y_true) function=categorical_crossentropy, from_logits=1, weight=1, scale=0.125
   %16 (2,) = sum_rows(%15)
   %17 (3, 2) = matmul(%6, %15) transpose_a=1, transpose_b=0
-  %20 (8, 3) = matmul(%15, dense_1/kernel) transpose_a=0, transpose_b=1 | dropout(0.2) relu_backward(%6)
+  %20 (8, 3) = matmul(%15, dense_1/kernel) transpose_a=0, transpose_b=1 | scale(1.25) relu_backward(%6)
   %21 (3,) = sum_rows(%20)
   %22 (4, 3) = matmul(x, %20) transpose_a=1, transpose_b=0
 update:
@@ -200,7 +200,7 @@ backward:
   %25 (3, 2) = matmul(%14, %23) transpose_a=1, transpose_b=0
   %26 (8, 3) = matmul(%23, dense/kernel) transpose_a=0, transpose_b=1
   %27 (8, 1, 1, 3) = reshape(%26) shape=[8, 1, 1, 3]
-  %28 (8, 1, 1, 3) = elementwise(%27) | dropout(0.25)
+  %28 (8, 1, 1, 3) = elementwise(%27) | scale(1.3333333333333333)
   %29 (8, 1, 1, 3) = elementwise(%28) | relu_backward(%13)
   %30 (3,) = sum_rows(%29)
   %31 (8, 2, 2, 3) = max_pool2d_backward(%29, %12) pool=[2, 2], strides=[2, 2], padding=[0, 0, 0, 0], src_shape=[8, 2, 2, 3]
@@ -237,7 +237,7 @@ backward:
   %25 (3, 2) = matmul(%14, %23) transpose_a=1, transpose_b=0
   %26 (8, 3) = matmul(%23, dense/kernel) transpose_a=0, transpose_b=1
   %27 (8, 1, 1, 3) = reshape(%26) shape=[8, 1, 1, 3]
-  %28 (8, 1, 1, 3) = elementwise(%27) | dropout(0.25)
+  %28 (8, 1, 1, 3) = elementwise(%27) | scale(1.3333333333333333)
   %29 (8, 1, 1, 3) = elementwise(%28) | relu_backward(%13)
   %30 (3,) = sum_rows(%29)
   %31 (8, 2, 2, 3) = max_pool2d_backward(%29, %12) pool=[2, 2], strides=[2, 2], padding=[0, 0, 0, 0], src_shape=[8, 2, 2, 3]
@@ -273,7 +273,7 @@ backward:
   %24 (2,) = sum_rows(%23)
   %25 (3, 2) = matmul(%14, %23) transpose_a=1, transpose_b=0
   %26 (8, 3) = matmul(%23, dense/kernel) transpose_a=0, transpose_b=1
-  %27 (8, 3) = elementwise(%26) | dropout(0.25)
+  %27 (8, 3) = elementwise(%26) | scale(1.3333333333333333)
   %43 (8, 3) = reshape(%13) shape=[8, 3]
   %28 (8, 3) = elementwise(%27) | relu_backward(%43)
   %29 (8, 1, 1, 3) = reshape(%28) shape=[8, 1, 1, 3]
@@ -305,7 +305,7 @@ backward:
   %24 (2,) = sum_rows(%23)
   %25 (3, 2) = matmul(%14, %23) transpose_a=1, transpose_b=0
   %43 (8, 3) = reshape(%13) shape=[8, 3]
-  %28 (8, 3) = matmul(%23, dense/kernel) transpose_a=0, transpose_b=1 | dropout(0.25) relu_backward(%43)
+  %28 (8, 3) = matmul(%23, dense/kernel) transpose_a=0, transpose_b=1 | scale(1.3333333333333333) relu_backward(%43)
   %29 (8, 1, 1, 3) = reshape(%28) shape=[8, 1, 1, 3]
   %30 (3,) = sum_rows(%29)
   %31 (8, 2, 2, 3) = max_pool2d_backward(%29, %12) pool=[2, 2], strides=[2, 2], padding=[0, 0, 0, 0], src_shape=[8, 2, 2, 3]

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "graph/ops/conv2d.h"
 #include "graph/ops/elementwise.h"
 #include "kernels/candidates.h"
 #include "kernels/case_graphs.h"
@@ -25,7 +26,7 @@ void expect_within_bounds(const FilledGraph& filled, const graph::Op& op,
                           const std::vector<Tensor>& expected, const std::vector<Tensor>& actual,
                           bool winograd = false) {
   const std::vector<Tensor> bounds = error_bounds(filled, op, expected, winograd);
-  for (size_t i = 0; i < expected.size(); ++i)
+  for (size_t i = 0; i < actual.size(); ++i)
     for (size_t e = 0; e < expected[i].size(); ++e)
       ASSERT_LE(std::abs(actual[i][e] - expected[i][e]), bounds[i][e])
           << fmt::format("output {}, element {}", i, e);
@@ -116,6 +117,45 @@ TEST_P(SimdTargets, WinogradTakesImagesInBlockedLayouts) {
       EXPECT_GT(blocked_ops, 20);
     }
   }
+}
+
+// Images of two colours, the left one darker; `first` is the first pixel's colour.
+Tensor two_colours(const Shape& shape, double first) {
+  Tensor images(static_cast<size_t>(shape.elements()));
+  const auto width = static_cast<size_t>(shape[2]), channels = static_cast<size_t>(shape[3]);
+  const size_t pixels = static_cast<size_t>(shape[1]) * width;
+  for (size_t i = 0; i < images.size(); ++i) {
+    const size_t pixel = i / channels, x = pixel % width;
+    images[i] = pixel % pixels == 0 ? first : 0.25 * static_cast<double>(1 + i % channels % 3);
+    if (x >= width / 2) images[i] += 0.5;
+  }
+  return images;
+}
+
+TEST_P(SimdTargets, WinogradsOutputsOfBackgroundAreThoseOfAnyTile) {
+  int images_of_tiles = 0;
+  for_each_kernel({"conv2d"}, [&](const FilledGraph& filled, const graph::Op& op,
+                                  const kernels::Implementation& candidate) {
+    if (candidate.name().find("winograd") == std::string_view::npos ||
+        op.kind == &graph::conv2d_backward_weights_kind())
+      return;
+    const auto src = static_cast<size_t>(op.inputs[0]);
+    const Shape& shape = filled.graph.input(op, 0).shape;
+    FilledGraph flat = filled, other = filled;
+    flat.values[src] = two_colours(shape, 0.25);
+    other.values[src] = two_colours(shape, 3);  // which leaves the first tile no background
+    const std::vector<Tensor> actual = run_op(flat, op, candidate);
+    expect_within_bounds(flat, op, run_op_in_double(flat, op), {actual[0]}, true);
+    const std::vector<Tensor> expected = run_op(other, op, candidate);
+    const Shape& outputs = filled.graph.output(op, 0).shape;
+    for (size_t i = 0; i < actual[0].size(); ++i) {
+      const auto pixel = static_cast<int64_t>(i) / outputs[3];
+      if (pixel / outputs[2] % outputs[1] < 4 && pixel % outputs[2] < 4) continue;
+      ASSERT_EQ(actual[0][i], expected[0][i]) << "element " << i;
+    }
+    ++images_of_tiles;
+  });
+  EXPECT_GT(images_of_tiles, 10);
 }
 
 INSTANTIATE_TEST_SUITE_P(Targets, SimdTargets, testing::ValuesIn(simd_targets()), target_name);

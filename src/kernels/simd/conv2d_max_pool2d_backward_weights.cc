@@ -28,20 +28,33 @@ struct GradientLists {
   int64_t capacity;
 };
 
-// Memory that is read later, asked for in `parts` calls: a band of the source lasts for many
-// products, and what comes after it, from L3, would be waited for.
+// Memory that is read later, asked for in `parts` calls. The products last so long that the next
+// image, from L3 or farther, is near when its turn comes; its gradients are read in steps of whole
+// pixels, which no CPU foresees.
 class Prefetch {
  public:
-  Prefetch(const float* begin, int64_t floats, int64_t parts)
-      : at_(reinterpret_cast<const char*>(begin)), lines_(floats / 16), parts_(parts) {}
+  Prefetch() = default;
+  Prefetch(const void* begin, int64_t bytes, int64_t parts)
+      : at_(static_cast<const char*>(begin)), lines_(bytes / 64), parts_(parts) {}
 
   void advance() {
     for (due_ += lines_; due_ >= parts_; due_ -= parts_, at_ += 64) __builtin_prefetch(at_, 0, 2);
   }
 
  private:
-  const char* at_;
-  int64_t lines_, parts_, due_ = 0;
+  const char* at_ = nullptr;
+  int64_t lines_ = 0, parts_ = 1, due_ = 0;
+};
+
+// Of the next image.
+struct NextImage {
+  Prefetch src, gradients, winners;
+
+  void advance() {
+    src.advance();
+    gradients.advance();
+    winners.advance();
+  }
 };
 
 }  // namespace pronghorn::kernels::simd
@@ -189,14 +202,14 @@ HWY_INLINE void add_products(const float* HWY_RESTRICT values, const int32_t* HW
 
 // What the gradients of the lists add to that of the weights, [output channel][tap][input channel].
 void add_weight_gradient(const ImageView& src, int64_t channels, const GradientLists& lists,
-                         float* diff_weights, Prefetch& prefetch) {
+                         float* diff_weights, NextImage& next) {
   constexpr bool kManyRegisters = HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON;
   for (int64_t o = 0; o < lists.channels; ++o) {
     const float* const values = lists.values + o * lists.capacity;
     const int32_t* const places = lists.places + o * lists.capacity;
     const int64_t count = lists.counts[o];
     float* const weights = diff_weights + o * kTaps * channels;
-    prefetch.advance();
+    next.advance();
     int64_t c = 0;
     if (kManyRegisters)
       for (; c + 2 * kLanes <= channels; c += 2 * kLanes)
@@ -291,6 +304,15 @@ class WeightGradient final : public Kernel {
     return whole_lines(g_.out_channels) + lists_floats() + whole_lines(padded_.elements());
   }
 
+  NextImage next_image(int64_t image) const {
+    const int64_t src = g_.height * g_.width * g_.channels;
+    const int64_t pooled = pooling_.out_height * pooling_.out_width * g_.out_channels;
+    const int64_t parts = bands() * g_.out_channels;
+    return {{src_ + image * src, 4 * src, parts},
+            {diff_dst_ + image * pooled, 4 * pooled, parts},
+            {winners_ + image * pooled, pooled, parts}};
+  }
+
   void run_slice(int64_t slice, int thread) const {
     float* const scratch =
         partials_ + slices_.count() * partial_floats() + thread * scratch_floats();
@@ -317,14 +339,11 @@ class WeightGradient final : public Kernel {
       }
       const PooledGradient gradient{image_view(diff_dst_, diff_dst_value_, image),
                                     image_view(winners_, winners_value_, image)};
-      const int64_t image_floats = g_.height * g_.width * g_.channels;
-      const bool more = image + 1 < slices_.end(slice);
-      Prefetch next_image(src_ + (image + 1) * image_floats, more ? image_floats : 0,
-                          bands() * g_.out_channels);
+      NextImage next = image + 1 < slices_.end(slice) ? next_image(image + 1) : NextImage();
       for (int64_t row = 0; row < pooling_.out_height; row += band_rows()) {
         collect_(gradient, row, std::min(pooling_.out_height, row + band_rows()),
                  pooling_.out_width, src, lists, bias_ ? partial + weights_floats() : nullptr);
-        add_(src, g_.channels, lists, partial, next_image);
+        add_(src, g_.channels, lists, partial, next);
       }
     }
   }

@@ -58,6 +58,7 @@ struct WinogradConvolution {
   // Blocks are multiples of it, the microkernels' rows of tiles its divisors.
   static constexpr int64_t kTileMultiple = 24;
   static constexpr int64_t kMostGroupChannels = 64;
+  static constexpr int64_t kMostBlockTiles = 24;
 
   WinogradConvolution(const graph::Conv2dGeometry& geometry, bool is_pooled)
       : g(geometry), pooled(is_pooled) {
@@ -73,7 +74,7 @@ struct WinogradConvolution {
 
     // At most half of an L2 cache of 1 MiB. More tiles than it takes to read each weight rarely,
     // and the data is that much farther away.
-    constexpr int64_t kBlockFloats = 512 * 1024 / sizeof(float), kMostTiles = 24;
+    constexpr int64_t kBlockFloats = 512 * 1024 / sizeof(float);
     // Tiles that a task takes at least, where its images are small.
     constexpr int64_t kTaskTiles = 48, kMostTaskImages = 16;
     const int64_t tile_floats =
@@ -81,10 +82,11 @@ struct WinogradConvolution {
     task_images = std::clamp<int64_t>((kTaskTiles + tiles_per_image() - 1) / tiles_per_image(), 1,
                                       std::min(kMostTaskImages, g.batch));
     const int64_t task_tiles = task_images * tiles_per_image();
-    const int64_t most = std::clamp(kBlockFloats / tile_floats, kTileMultiple, kMostTiles);
+    const int64_t most = std::clamp(kBlockFloats / tile_floats, kTileMultiple, kMostBlockTiles);
     const int64_t blocks = (task_tiles + most - 1) / most;
     block_tiles = (task_tiles + blocks - 1) / blocks;
     block_tiles = (block_tiles + kTileMultiple - 1) / kTileMultiple * kTileMultiple;
+    static_assert(kMostBlockTiles % kTileMultiple == 0);  // so it is still one at most
   }
 
   int64_t points() const { return (outputs + 2) * (outputs + 2); }
