@@ -343,6 +343,87 @@ Layer CategoryEncoding(int64_t num_tokens, const std::string& output_mode = "mul
 // The number of boundaries that are at most x; output_mode "int" or as CategoryEncoding's.
 Layer Discretization(const std::vector<double>& bin_boundaries,
                      const std::string& output_mode = "int", NameOption options = {});
+struct LayerNormalizationOptions {
+  double epsilon = 1e-3;
+  bool center = true;
+  bool scale = true;
+  std::string name = "";
+};
+// Each place of a sample by itself, over its last axis.
+Layer LayerNormalization(LayerNormalizationOptions options = {});
+struct GroupNormalizationOptions {
+  double epsilon = 1e-3;
+  bool center = true;
+  bool scale = true;
+  std::string name = "";
+};
+// Each sample by itself, over `groups` groups of channels; -1: a group a channel.
+Layer GroupNormalization(int64_t groups = 32, GroupNormalizationOptions options = {});
+
+struct EmbeddingOptions {
+  std::string embeddings_initializer = "uniform";
+  std::string name = "";
+};
+// Class numbers in [0, input_dim), of any shape, to rows of output_dim; another number gives NaNs.
+Layer Embedding(int64_t input_dim, int64_t output_dim, EmbeddingOptions options = {});
+
+// Of sequences (steps, features). Activations: hard_sigmoid, linear, relu, sigmoid or tanh.
+struct RecurrentOptions {
+  std::string activation = "tanh";
+  std::string recurrent_activation = "sigmoid";  // not SimpleRNN's
+  bool use_bias = true;
+  std::string kernel_initializer = "glorot_uniform";
+  std::string recurrent_initializer = "orthogonal";
+  std::string bias_initializer = "zeros";
+  bool unit_forget_bias = true;  // LSTM's
+  bool reset_after = true;       // GRU's
+  // The state after each step (steps, units) instead of that after the last (units).
+  bool return_sequences = false;
+  bool go_backwards = false;
+  // Of the inputs; the same features at every step.
+  double dropout = 0;
+  std::string name = "";
+};
+Layer SimpleRNN(int64_t units, RecurrentOptions options = {});
+Layer LSTM(int64_t units, RecurrentOptions options = {});
+Layer GRU(int64_t units, RecurrentOptions options = {});
+
+struct BidirectionalOptions {
+  std::string merge_mode = "concat";  // or sum, mul, ave
+  std::string name = "";
+};
+// A SimpleRNN, LSTM or GRU that was not called yet, and one like it that goes backwards. Throws
+// UnsupportedError for another layer.
+Layer Bidirectional(const Layer& layer, BidirectionalOptions options = {});
+// A layer that was not called yet, applied to each step.
+Layer TimeDistributed(const Layer& layer, NameOption options = {});
+
+struct MultiHeadAttentionOptions {
+  int64_t value_dim = 0;  // 0: key_dim
+  double dropout = 0;
+  bool use_bias = true;
+  int64_t output_shape = 0;  // 0: as many features as the query has
+  std::string kernel_initializer = "glorot_uniform";
+  std::string bias_initializer = "zeros";
+  // Keras's argument of the call: a step sees none after it.
+  bool use_causal_mask = false;
+  std::string name = "";
+};
+// Called on {query, value} or {query, value, key}, sequences (steps, features).
+Layer MultiHeadAttention(int64_t num_heads, int64_t key_dim,
+                         MultiHeadAttentionOptions options = {});
+
+struct AttentionOptions {
+  double dropout = 0;
+  bool use_causal_mask = false;
+  std::string name = "";
+};
+// The same, without products and heads.
+Layer Attention(AttentionOptions options = {});
+
+Layer GaussianNoise(double stddev, NameOption options = {});
+Layer GaussianDropout(double rate, NameOption options = {});
+Layer AlphaDropout(double rate, NameOption options = {});
 
 }  // namespace layers
 }  // namespace pronghorn

@@ -92,7 +92,7 @@ StepGraph training_step(model::Model& model, const LossConfig& loss, OptimizerSt
     // Keras updates only what a loss depends on.
     if (gradients[i] == graph::kNoValue) continue;
     const graph::Value parameter = step.graph.value(trainable[i]);
-    builder.set_layer(parameter.name.substr(0, parameter.name.rfind('/')));
+    builder.set_layer(parameter.name.substr(0, parameter.name.find('/')));
     std::vector<ValueId> slots;
     for (OptimizerState::Slot& slot : state.slots(i)) {
       slots.push_back(

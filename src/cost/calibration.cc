@@ -12,19 +12,24 @@
 #include "cost/timed_kernel.h"
 #include "graph/builder.h"
 #include "graph/op_kind.h"
+#include "graph/ops/batch_matmul.h"
 #include "graph/ops/batch_norm.h"
 #include "graph/ops/broadcast.h"
 #include "graph/ops/concatenate.h"
 #include "graph/ops/conv2d.h"
 #include "graph/ops/conv2d_max_pool2d_backward.h"
 #include "graph/ops/elementwise.h"
+#include "graph/ops/embedding.h"
+#include "graph/ops/group_norm.h"
 #include "graph/ops/l2_normalize.h"
 #include "graph/ops/loss.h"
 #include "graph/ops/matmul.h"
 #include "graph/ops/matmul_update.h"
+#include "graph/ops/noise.h"
 #include "graph/ops/optimizer_update.h"
 #include "graph/ops/pad.h"
 #include "graph/ops/pool2d.h"
+#include "graph/ops/recurrence.h"
 #include "graph/ops/reshape.h"
 #include "graph/ops/softmax.h"
 #include "graph/ops/sum_rows.h"
@@ -262,6 +267,64 @@ void add_row_ops(Graphs& graphs) {
     }
 }
 
+// Of texts and other series: places of a sequence with as many features as a row has.
+void add_sequence_ops(Graphs& graphs) {
+  constexpr int64_t kPlaces = 32;
+  for (const int64_t batch : {1, 16, 64})
+    for (const int64_t features : {16, 64, 256}) {
+      graphs.add(batch, [&](Builder& builder) {
+        const ValueId src = input(builder, {batch * kPlaces, features});
+        const ValueId gamma = input(builder, {features}), beta = input(builder, {features});
+        graph::group_norm(builder, src, gamma, beta, 1, 1e-3);
+        add_gradient(builder, {true, true, true});
+      });
+      graphs.add(batch, [&](Builder& builder) {
+        const ValueId src = input(builder, {batch, kPlaces, features});
+        graph::noise(builder, src, graph::Noise::kGaussianNoise, 0.1, 1);
+        graph::noise(builder, src, graph::Noise::kDropout, 0.1, 1, /*shared_axis=*/1);
+      });
+      graphs.add(batch, [&](Builder& builder) {
+        const ValueId words = input(builder, {batch, kPlaces});
+        graph::embedding(builder, words, input(builder, {1000, features}));
+        add_gradient(builder, {false, true});
+      });
+    }
+}
+
+// The scores and the values of attentions with four heads.
+void add_batch_products(Graphs& graphs) {
+  for (const int64_t batch : {1, 16})
+    for (const int64_t steps : {16, 64, 256})
+      for (const int64_t features : {16, 64})
+        graphs.add(batch, [&](Builder& builder) {
+          const Shape shape{batch, steps, 4, features};
+          const ValueId scores =
+              graph::batch_matmul(builder, input(builder, shape), input(builder, shape),
+                                  {.transpose_b = true, .swap_a = true, .swap_b = true});
+          add_gradient(builder, {true, true});
+          graph::batch_matmul(builder, input(builder, builder.graph().value(scores).shape),
+                              input(builder, shape), {.swap_b = true, .swap_dst = true});
+        });
+}
+
+// Recurrences of few and many units, of one slice and several.
+void add_recurrences(Graphs& graphs) {
+  constexpr int64_t kSteps = 16;
+  for (const graph::Cell cell : {graph::Cell::kSimpleRnn, graph::Cell::kLstm, graph::Cell::kGru})
+    for (const int64_t batch : {1, 16, 128})
+      for (const int64_t units : {16, 64, 256})
+        graphs.add(batch, [&](Builder& builder) {
+          const int64_t parts = cell == graph::Cell::kLstm ? 4 : cell == graph::Cell::kGru ? 3 : 1;
+          const ValueId x = input(builder, {batch, kSteps, parts * units});
+          const ValueId kernel = input(builder, {units, parts * units});
+          graph::RecurrenceConfig config{.cell = cell};
+          config.reset_after = cell == graph::Cell::kGru;
+          config.keep = true;
+          graph::recurrence(builder, x, kernel, graph::kNoValue, config);
+          add_gradient(builder, {true, false});
+        });
+}
+
 graph::Attributes optimizer_attributes(const char* optimizer) {
   graph::Attributes attributes{{"optimizer", std::string(optimizer)}};
   for (const auto& [name, value] :
@@ -344,6 +407,9 @@ std::vector<Graph> calibration_graphs() {
   add_products(graphs);
   add_image_ops(graphs);
   add_row_ops(graphs);
+  add_sequence_ops(graphs);
+  add_batch_products(graphs);
+  add_recurrences(graphs);
   add_updates(graphs);
   add_fused_updates(graphs);
   add_stages(graphs);

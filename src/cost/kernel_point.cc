@@ -4,12 +4,14 @@
 #include <cmath>
 
 #include "graph/op_kind.h"
+#include "graph/ops/batch_matmul.h"
 #include "graph/ops/conv2d.h"
 #include "graph/ops/conv2d_max_pool2d_backward.h"
 #include "graph/ops/matmul.h"
 #include "graph/ops/matmul_update.h"
 #include "graph/ops/optimizer_update.h"
 #include "graph/ops/pool2d.h"
+#include "graph/ops/recurrence.h"
 #include "kernels/simd/matmul_panels.h"
 #include "kernels/simd/simd.h"
 #include "platform/batch_slices.h"
@@ -36,6 +38,13 @@ bool is_convolution(const graph::OpKind& kind) {
 bool is_pooling(const graph::OpKind& kind) {
   return &kind == &graph::max_pool2d_kind() || &kind == &graph::max_pool2d_backward_kind() ||
          &kind == &graph::average_pool2d_kind() || &kind == &graph::average_pool2d_backward_kind();
+}
+
+bool is_recurrence(const graph::OpKind& kind) {
+  for (const graph::Cell cell : {graph::Cell::kSimpleRnn, graph::Cell::kLstm, graph::Cell::kGru})
+    if (&kind == &graph::recurrence_kind(cell) || &kind == &graph::recurrence_backward_kind(cell))
+      return true;
+  return false;
 }
 
 std::vector<double> convolution_features(const graph::Conv2dGeometry& g) {
@@ -69,6 +78,21 @@ KernelPoint kernel_point(const kernels::KernelCase& kernel_case,
       if (op.attributes.has("bias")) point.kernel += " bias";
       point.features = convolution_features(graph::conv2d_geometry(graph, op));
     }
+    return point;
+  }
+  if (op.kind == &graph::batch_matmul_kind()) {
+    const graph::BatchMatmulGeometry g = graph::batch_matmul_geometry(graph, op);
+    point.kernel += g.transpose_a ? " tn" : g.transpose_b ? " nt" : " nn";
+    point.work = 2 * static_cast<double>(op.kind->arithmetic(graph, op).multiply_accumulates);
+    point.features = {log_of(g.m), log_of(g.n), log_of(g.k)};
+    return point;
+  }
+  if (is_recurrence(*op.kind)) {
+    const graph::RecurrenceGeometry g = graph::recurrence_geometry(graph, op);
+    const graph::Cost cost = op.kind->arithmetic(graph, op);
+    point.work =
+        2 * static_cast<double>(cost.multiply_accumulates) + static_cast<double>(cost.other_flops);
+    point.features = {log_of(g.units), log_of(BatchSlices(g.batch).rows(0)), log_of(g.steps)};
     return point;
   }
   if (op.kind == &graph::matmul_update_kind()) {

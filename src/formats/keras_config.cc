@@ -176,7 +176,7 @@ class FunctionalReader {
     } else {
       const Place nodes = place.member("inbound_nodes").array();
       for (size_t i = 0; i < nodes.json.size(); ++i)
-        entry.calls.push_back(read_call(nodes.entry(i)));
+        entry.calls.push_back(read_call(nodes.entry(i), *entry.layer));
     }
     calls_ += std::max<size_t>(entry.calls.size(), 1);
     if (calls_ > kMostCalls)
@@ -186,14 +186,23 @@ class FunctionalReader {
     layers_.push_back(std::move(entry));
   }
 
-  static std::vector<Source> read_call(const Place& place) {
+  static std::vector<Source> read_call(const Place& place, model::Layer& layer) {
     std::vector<Source> sources;
     const Place arguments = place.member("args").array();
     for (size_t i = 0; i < arguments.json.size(); ++i) read_arguments(arguments.entry(i), sources);
+    const Json* named = place.find("kwargs");
+    // Tensors by name, in the order of an attention's arguments.
+    std::set<std::string_view> tensors;
+    for (const char* name : {"query", "value", "key"})
+      if (named != nullptr && place.member("kwargs").find(name) != nullptr &&
+          !(*named)[name].is_null()) {
+        read_arguments(place.member("kwargs").member(name), sources);
+        tensors.insert(name);
+      }
     if (sources.empty()) arguments.fail("holds no tensor");
-    if (place.find("kwargs") == nullptr) return sources;
+    if (named == nullptr) return sources;
     for (const auto& [key, value] : place.member("kwargs").json.items())
-      if (!value.is_null())
+      if (!value.is_null() && !tensors.contains(key) && !layer.set_call_argument(key, value))
         throw UnsupportedError(
             fmt::format("{}.kwargs: argument '{}' is {}; Pronghorn does not support it", place.path,
                         key, excerpt(value)));
@@ -357,10 +366,11 @@ class FunctionalWriter {
                            {"keras_history", source(input)}}}});
     const std::string_view class_name = node.layer->class_name();
     // Merging layers take a list.
-    const bool merges = class_name == "Add" || class_name == "Concatenate";
+    const bool merges =
+        class_name == "Add" || class_name == "Concatenate" || class_name == "Attention";
     Json json = Json::object();
     json["args"] = merges ? Json::array({tensors}) : tensors;
-    json["kwargs"] = Json::object();
+    json["kwargs"] = node.layer->call_arguments();
     if (class_name == "BatchNormalization") json["kwargs"]["mask"] = nullptr;
     return json;
   }

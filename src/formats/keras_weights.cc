@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <limits>
 #include <map>
-#include <set>
 
 #include "formats/checked.h"
 #include "formats/hdf5_writer.h"
@@ -26,12 +25,33 @@ struct Group {
   std::vector<model::Weight*> weights;
 };
 
-// Layers whose weights belong to another object within.
+// What Keras calls an object inside of a layer in a file, by what it is called in its weights'
+// names: the attribute of the layer that holds it.
+std::string attribute_of(const model::Layer& layer, const std::string& name) {
+  static const std::map<std::string_view, std::string_view> kAttributes = {
+      {"simple_rnn_cell", "cell"},
+      {"lstm_cell", "cell"},
+      {"gru_cell", "cell"},
+      {"query", "query_dense"},
+      {"key", "key_dense"},
+      {"value", "value_dense"},
+      {"attention_output", "output_dense"}};
+  if (layer.class_name() == "Bidirectional" && name.starts_with("forward_")) return "forward_layer";
+  if (layer.class_name() == "Bidirectional" && name.starts_with("backward_"))
+    return "backward_layer";
+  const auto known = kAttributes.find(name);
+  if (known != kAttributes.end()) return std::string(known->second);
+  return layer.class_name() == "TimeDistributed" ? "layer" : name;
+}
+
+// Layers whose weights belong to another object within: "/cell" of "lstm_cell/kernel".
 std::string inner_path(const model::Layer& layer, const model::Weight& weight) {
-  static const std::set<std::string_view> kWithCell = {"SimpleRNN", "LSTM", "GRU"};
-  const size_t slash = weight.name.rfind('/');
-  if (slash != std::string::npos) return "/" + weight.name.substr(0, slash);
-  return kWithCell.contains(layer.class_name()) ? "/cell" : "";
+  std::string path;
+  size_t begin = 0;
+  for (size_t slash = weight.name.find('/'); slash != std::string::npos;
+       begin = slash + 1, slash = weight.name.find('/', begin))
+    path += "/" + attribute_of(layer, weight.name.substr(begin, slash - begin));
+  return path;
 }
 
 // `container` is "layers".

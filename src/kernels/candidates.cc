@@ -2,20 +2,25 @@
 
 #include <utility>
 
+#include "graph/ops/batch_matmul.h"
 #include "graph/ops/batch_norm.h"
 #include "graph/ops/broadcast.h"
 #include "graph/ops/concatenate.h"
 #include "graph/ops/conv2d.h"
 #include "graph/ops/conv2d_max_pool2d_backward.h"
 #include "graph/ops/elementwise.h"
+#include "graph/ops/embedding.h"
 #include "graph/ops/encoding.h"
+#include "graph/ops/group_norm.h"
 #include "graph/ops/l2_normalize.h"
 #include "graph/ops/loss.h"
 #include "graph/ops/matmul.h"
 #include "graph/ops/matmul_update.h"
+#include "graph/ops/noise.h"
 #include "graph/ops/optimizer_update.h"
 #include "graph/ops/pad.h"
 #include "graph/ops/pool2d.h"
+#include "graph/ops/recurrence.h"
 #include "graph/ops/reshape.h"
 #include "graph/ops/softmax.h"
 #include "graph/ops/sum_rows.h"
@@ -59,6 +64,7 @@ const Table& table() {
 
       {&graph::matmul_kind(),
        {&onednn::matmul_bfloat16(), &simd::matmul(), &onednn::matmul(), &reference::matmul()}},
+      {&graph::batch_matmul_kind(), {&simd::batch_matmul(), &reference::batch_matmul()}},
 
       {&graph::max_pool2d_kind(),
        {&onednn::max_pool2d(), &simd::max_pool2d(), &reference::max_pool2d()}},
@@ -79,7 +85,27 @@ const Table& table() {
        {&onednn::batch_norm_inference(), &simd::batch_norm_inference(),
         &reference::batch_norm_inference()}},
 
+      {&graph::group_norm_kind(), {&simd::group_norm(), &reference::group_norm()}},
+      {&graph::group_norm_backward_kind(),
+       {&simd::group_norm_backward(), &reference::group_norm_backward()}},
+
+      {&graph::recurrence_kind(graph::Cell::kSimpleRnn),
+       {&simd::simple_rnn(), &reference::simple_rnn()}},
+      {&graph::recurrence_backward_kind(graph::Cell::kSimpleRnn),
+       {&simd::simple_rnn_backward(), &reference::simple_rnn_backward()}},
+      {&graph::recurrence_kind(graph::Cell::kLstm), {&simd::lstm(), &reference::lstm()}},
+      {&graph::recurrence_backward_kind(graph::Cell::kLstm),
+       {&simd::lstm_backward(), &reference::lstm_backward()}},
+      {&graph::recurrence_kind(graph::Cell::kGru), {&simd::gru(), &reference::gru()}},
+      {&graph::recurrence_backward_kind(graph::Cell::kGru),
+       {&simd::gru_backward(), &reference::gru_backward()}},
+
+      {&graph::embedding_kind(), {&simd::embedding(), &reference::embedding()}},
+      {&graph::embedding_backward_kind(),
+       {&simd::embedding_backward(), &reference::embedding_backward()}},
+
       {&graph::elementwise_kind(), {&simd::elementwise(), &reference::elementwise()}},
+      {&graph::noise_kind(), {&simd::noise(), &reference::noise()}},
       {&graph::sum_rows_kind(), {&simd::sum_rows(), &reference::sum_rows()}},
       {&graph::mean_kind(), {&reference::mean()}},
       {&graph::softmax_kind(), {&simd::softmax(), &reference::softmax()}},

@@ -69,6 +69,13 @@ int64_t ConfigReader::integer(std::string_view name, int64_t missing) {
   return optional_integer(name).value_or(missing);
 }
 
+const Json& ConfigReader::object(std::string_view name) {
+  const Json& value = get(name);
+  if (!value.is_null() && !value.is_object())
+    fail(name, fmt::format("is {}; it must be an object", excerpt(value)));
+  return value;
+}
+
 double ConfigReader::real(std::string_view name, double missing) {
   return optional_real(name).value_or(missing);
 }

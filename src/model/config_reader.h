@@ -44,6 +44,8 @@ class ConfigReader {
   // The canonical name of a known activation; only a layer that is nothing else may have
   // `any_shape`.
   std::string activation(std::string_view name, std::string_view missing, bool any_shape = false);
+  // An object, or null where it is missing.
+  const nlohmann::ordered_json& object(std::string_view name);
   Initializer initializer(std::string_view name, std::string_view missing);
   std::optional<Regularizer> regularizer(std::string_view name);
   std::optional<Constraint> constraint(std::string_view name);

@@ -6,6 +6,8 @@
 #include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <numeric>
+#include <vector>
 
 #include "base/normal_quantile.h"
 #include "base/philox.h"
@@ -20,7 +22,14 @@ using Json = nlohmann::ordered_json;
 
 // Keras's initializers and what they are in terms of a few distributions
 // (keras/src/initializers/random_initializers.py).
-enum class Family : uint8_t { kConstant, kUniform, kNormal, kTruncatedNormal, kVarianceScaling };
+enum class Family : uint8_t {
+  kConstant,
+  kUniform,
+  kNormal,
+  kTruncatedNormal,
+  kVarianceScaling,
+  kOrthogonal
+};
 
 struct Known {
   std::string_view class_name;
@@ -47,9 +56,14 @@ constexpr std::array kKnown = {
     Known{"HeNormal", "he_normal", Family::kVarianceScaling, 2, "fan_in", "truncated_normal"},
     Known{"LecunUniform", "lecun_uniform", Family::kVarianceScaling, 1, "fan_in", "uniform"},
     Known{"LecunNormal", "lecun_normal", Family::kVarianceScaling, 1, "fan_in", "truncated_normal"},
+    Known{"Orthogonal", "orthogonal", Family::kOrthogonal},
 };
 
 const Known& find(std::string_view name) {
+  // Keras's short names of the two.
+  if (name == "uniform") name = "random_uniform";
+  if (name == "normal") name = "random_normal";
+  if (name == "OrthogonalInitializer") name = "Orthogonal";
   for (const Known& known : kKnown)
     if (name == known.class_name || name == known.name) return known;
   std::string names;
@@ -122,6 +136,35 @@ void fill_variance_scaling(const RandomStream& random, double scale, std::string
   }
 }
 
+// The matrix of all axes but the last times the last, whose rows or columns, whichever are fewer,
+// are orthonormal: those of a normal matrix after Gram and Schmidt's process, which is the Q of a
+// QR decomposition whose R has a positive diagonal. Saxe, McClelland and Ganguli, ICLR 2014.
+void fill_orthogonal(const RandomStream& random, double gain, const Shape& shape,
+                     std::span<float> values) {
+  const auto columns = static_cast<size_t>(shape.rank() == 0 ? 1 : shape.back());
+  const size_t rows = values.size() / columns;
+  const size_t count = std::min(rows, columns), length = std::max(rows, columns);
+  std::vector<double> vectors(values.size());
+  for (size_t i = 0; i < vectors.size(); ++i) vectors[i] = normal_quantile(open_uniform(random, i));
+  for (size_t i = 0; i < count; ++i) {
+    double* vector = &vectors[i * length];
+    // Twice, since what rounding leaves of the others is not small where little of it is left.
+    for (int pass = 0; pass < 2; ++pass)
+      for (size_t before = 0; before < i; ++before) {
+        const double* other = &vectors[before * length];
+        const double dot = std::inner_product(vector, vector + length, other, 0.0);
+        for (size_t j = 0; j < length; ++j) vector[j] -= dot * other[j];
+      }
+    const double norm = std::sqrt(std::inner_product(vector, vector + length, vector, 0.0));
+    for (size_t j = 0; j < length; ++j) vector[j] /= norm;
+  }
+  for (size_t row = 0; row < rows; ++row)
+    for (size_t column = 0; column < columns; ++column)
+      values[row * columns + column] =
+          static_cast<float>(gain * (rows <= columns ? vectors[row * length + column]
+                                                     : vectors[column * length + row]));
+}
+
 void check_one_of(ConfigReader& reader, std::string_view argument, const std::string& value,
                   std::initializer_list<std::string_view> allowed) {
   if (std::find(allowed.begin(), allowed.end(), value) != allowed.end()) return;
@@ -172,6 +215,9 @@ Initializer initializer_from_json(const Json& json) {
       initializer.minval = reader.real("minval", -0.05);
       initializer.maxval = reader.real("maxval", 0.05);
       break;
+    case Family::kOrthogonal:
+      initializer.gain = reader.real("gain", 1);
+      break;
     case Family::kNormal:
     case Family::kTruncatedNormal:
       initializer.mean = reader.real("mean", 0);
@@ -210,6 +256,9 @@ Json to_json(const Initializer& initializer) {
     case Family::kUniform:
       config = {{"seed", seed}, {"minval", initializer.minval}, {"maxval", initializer.maxval}};
       break;
+    case Family::kOrthogonal:
+      config = {{"seed", seed}, {"gain", initializer.gain}};
+      break;
     case Family::kNormal:
     case Family::kTruncatedNormal:
       config = {{"seed", seed}, {"mean", initializer.mean}, {"stddev", initializer.stddev}};
@@ -241,6 +290,9 @@ void initialize(const Initializer& initializer, const Shape& shape, uint64_t see
       break;
     case Family::kUniform:
       fill_uniform(random, initializer.minval, initializer.maxval, values);
+      break;
+    case Family::kOrthogonal:
+      fill_orthogonal(random, initializer.gain, shape, values);
       break;
     case Family::kNormal:
       fill_normal(random, initializer.mean, initializer.stddev, values);

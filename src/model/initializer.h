@@ -19,6 +19,8 @@ struct Initializer {
   double scale = 1, mean = 0, stddev = 0.05, minval = -0.05, maxval = 0.05, value = 0;
   // VarianceScaling only.
   std::string mode = "fan_in", distribution = "truncated_normal";
+  // Orthogonal only.
+  double gain = 1;
   // Keras's seed argument; -1 for none.
   int64_t seed = -1;
 };

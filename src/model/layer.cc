@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <limits>
+#include <nlohmann/json.hpp>
 
 #include "pronghorn/error.h"
 
@@ -57,11 +58,15 @@ Shape Layer::call(std::span<const Shape> inputs) {
   if (!built()) {
     build(inputs);
     built_for_.assign(inputs.begin(), inputs.end());
-  } else if (!weights_.empty() && channels(inputs[0]) != channels(built_for_[0])) {
+  } else if (!weights_.empty() && !weights_fit(inputs)) {
     fail(fmt::format("its weights are for inputs with {} channels, its input is {}",
                      channels(built_for_[0]), inputs[0].to_string_any_batch()));
   }
   return output;
+}
+
+bool Layer::weights_fit(std::span<const Shape> inputs) const {
+  return channels(inputs[0]) == channels(built_for_[0]);
 }
 
 void Layer::add_weight(std::string name, Shape shape, const WeightArguments& arguments,
@@ -80,6 +85,24 @@ void Layer::add_weight(std::string name, Shape shape, const WeightArguments& arg
   } catch (const ArgumentError& error) {
     throw ArgumentError(fmt::format("{}: weight '{}': {}", label(), weight.name, error.what()));
   }
+}
+
+nlohmann::ordered_json Layer::call_arguments() const { return nlohmann::ordered_json::object(); }
+
+void Layer::adopt_weights(Layer& layer, std::span<const Shape> inputs) {
+  layer.call(inputs);
+  for (Weight& weight : layer.weights_) {
+    weight.name = fmt::format("{}/{}", layer.name(), weight.name);
+    weight.trainable = weight.trainable && layer.trainable();
+    weights_.push_back(std::move(weight));
+  }
+  layer.weights_.clear();
+}
+
+uint64_t mixed_seed(std::optional<int64_t> seed) {
+  // The odd constant of Fibonacci hashing spreads a seed over the upper bits, far from the
+  // numbers that tell layers apart.
+  return seed ? (static_cast<uint64_t>(*seed) + 1) * 0x9E3779B97F4A7C15ull : uint64_t{0};
 }
 
 }  // namespace pronghorn::model

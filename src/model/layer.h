@@ -46,6 +46,10 @@ class Layer {
   // Takes from samples of `shape`, the batch included, what the layer keeps of its data; throws
   // ArgumentError where it keeps nothing.
   virtual void adapt(const Shape& shape, std::span<const float> data);
+  // What calls of the layer are given beside tensors, under Keras's names, and whether the layer
+  // knows such an argument; most know none.
+  virtual nlohmann::ordered_json call_arguments() const;
+  virtual bool set_call_argument(std::string_view, const nlohmann::ordered_json&) { return false; }
 
   // The output's shape; the first call builds the layer. Throws ShapeError where the layer can't
   // take such inputs, or was built for others.
@@ -76,12 +80,17 @@ class Layer {
 
   // Adds the weights for such inputs; called once.
   virtual void build(std::span<const Shape>) {}
+  // Whether the weights that it was built with can take such inputs. Most layers with weights take
+  // as many channels as they were built for; anything else may vary.
+  virtual bool weights_fit(std::span<const Shape> inputs) const;
   void add_weight(std::string name, Shape shape, const WeightArguments& arguments,
                   bool trainable = true);
   void add_weight(std::string name, Shape shape, const Initializer& initializer,
                   bool trainable = true) {
     add_weight(std::move(name), std::move(shape), WeightArguments{initializer}, trainable);
   }
+  // Builds another layer, whose weights become this one's, with its name before theirs.
+  void adopt_weights(Layer& layer, std::span<const Shape> inputs);
   [[noreturn]] void fail(std::string_view message) const;  // ShapeError
   // The only input; its rank must be this, 0 for any.
   const Shape& only_input(std::span<const Shape> inputs, int rank = 0,
@@ -94,5 +103,8 @@ class Layer {
   std::vector<Shape> built_for_;
   std::vector<Weight> weights_;
 };
+
+// What a layer's own seed argument adds to the number of its stream.
+uint64_t mixed_seed(std::optional<int64_t> seed);
 
 }  // namespace pronghorn::model

@@ -39,6 +39,7 @@ void Model::initialize(uint64_t seed) {
     model::initialize(weight.initializer, weight.shape, seed,
                       random_stream(RandomUse::kInitialWeight, number++),
                       {weight.values(), static_cast<size_t>(weight.shape.elements())});
+    std::fill(weight.values() + weight.ones.begin, weight.values() + weight.ones.end, 1.0f);
   }
   initialized = true;
 }

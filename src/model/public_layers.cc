@@ -337,5 +337,124 @@ Layer Discretization(const std::vector<double>& bin_boundaries, const std::strin
               options.name);
 }
 
+Layer LayerNormalization(LayerNormalizationOptions options) {
+  return make("LayerNormalization",
+              {{"epsilon", options.epsilon}, {"center", options.center}, {"scale", options.scale}},
+              options.name);
+}
+
+Layer GroupNormalization(int64_t groups, GroupNormalizationOptions options) {
+  return make("GroupNormalization",
+              {{"groups", groups},
+               {"epsilon", options.epsilon},
+               {"center", options.center},
+               {"scale", options.scale}},
+              options.name);
+}
+
+Layer Embedding(int64_t input_dim, int64_t output_dim, EmbeddingOptions options) {
+  return make("Embedding",
+              {{"input_dim", input_dim},
+               {"output_dim", output_dim},
+               {"embeddings_initializer", options.embeddings_initializer}},
+              options.name);
+}
+
+namespace {
+
+Layer make_recurrent(const char* class_name, int64_t units, const RecurrentOptions& options,
+                     Json own) {
+  Json config = {{"units", units},
+                 {"activation", options.activation},
+                 {"use_bias", options.use_bias},
+                 {"kernel_initializer", options.kernel_initializer},
+                 {"recurrent_initializer", options.recurrent_initializer},
+                 {"bias_initializer", options.bias_initializer},
+                 {"return_sequences", options.return_sequences},
+                 {"go_backwards", options.go_backwards},
+                 {"dropout", options.dropout}};
+  config.update(own);
+  return make(class_name, std::move(config), options.name);
+}
+
+// A layer that another one holds: its class and arguments, since the other makes its own.
+Json wrapped(const Layer& layer) {
+  return {{"class_name", layer.layer()->class_name()},
+          {"config", model::full_config(*layer.layer())}};
+}
+
+Layer make_attention(const char* class_name, Json config, bool use_causal_mask,
+                     const std::string& name) {
+  Layer layer = make(class_name, std::move(config), name);
+  layer.layer()->set_call_argument("use_causal_mask", use_causal_mask);
+  return layer;
+}
+
+}  // namespace
+
+Layer SimpleRNN(int64_t units, RecurrentOptions options) {
+  return make_recurrent("SimpleRNN", units, options, Json::object());
+}
+
+Layer LSTM(int64_t units, RecurrentOptions options) {
+  return make_recurrent("LSTM", units, options,
+                        {{"recurrent_activation", options.recurrent_activation},
+                         {"unit_forget_bias", options.unit_forget_bias}});
+}
+
+Layer GRU(int64_t units, RecurrentOptions options) {
+  return make_recurrent("GRU", units, options,
+                        {{"recurrent_activation", options.recurrent_activation},
+                         {"reset_after", options.reset_after}});
+}
+
+Layer Bidirectional(const Layer& layer, BidirectionalOptions options) {
+  return make("Bidirectional", {{"merge_mode", options.merge_mode}, {"layer", wrapped(layer)}},
+              options.name);
+}
+
+Layer TimeDistributed(const Layer& layer, NameOption options) {
+  Json config = Json::object();
+  config["layer"] = wrapped(layer);
+  return make("TimeDistributed", std::move(config), options.name);
+}
+
+Layer MultiHeadAttention(int64_t num_heads, int64_t key_dim, MultiHeadAttentionOptions options) {
+  Json config = {{"num_heads", num_heads},
+                 {"key_dim", key_dim},
+                 {"dropout", options.dropout},
+                 {"use_bias", options.use_bias},
+                 {"kernel_initializer", options.kernel_initializer},
+                 {"bias_initializer", options.bias_initializer}};
+  if (options.value_dim != 0) config["value_dim"] = options.value_dim;
+  if (options.output_shape != 0) config["output_shape"] = options.output_shape;
+  return make_attention("MultiHeadAttention", std::move(config), options.use_causal_mask,
+                        options.name);
+}
+
+Layer Attention(AttentionOptions options) {
+  Json config = Json::object();
+  config["dropout"] = options.dropout;
+  return make_attention("Attention", std::move(config), options.use_causal_mask, options.name);
+}
+
+Layer GaussianNoise(double stddev, NameOption options) {
+  Json config = Json::object();
+  config["stddev"] = stddev;
+  return make("GaussianNoise", std::move(config), options.name);
+}
+
+Layer GaussianDropout(double rate, NameOption options) {
+  Json config = Json::object();
+  config["rate"] = rate;
+  return make("GaussianDropout", std::move(config), options.name);
+}
+
+Layer AlphaDropout(double rate, NameOption options) {
+  Json config = Json::object();
+  config["rate"] = rate;
+  return make("AlphaDropout", std::move(config), options.name);
+}
+
 }  // namespace layers
 }  // namespace pronghorn

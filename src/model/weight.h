@@ -29,6 +29,10 @@ class Weight {
   Initializer initializer;
   std::optional<Regularizer> regularizer;
   std::optional<Constraint> constraint;
+  // Elements [begin, end) that begin as ones, whatever the initializer says.
+  struct Range {
+    int64_t begin = 0, end = 0;
+  } ones;
 
   // Made, zeroed, when first asked for, and never moved from then on: a model that is only printed
   // costs no memory, however large.

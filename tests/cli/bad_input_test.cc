@@ -129,7 +129,7 @@ TEST(BadInput, AnUnknownLayerOrActivationListsTheKnown) {
     work.write("changed.json", changed);
     return work / "changed.json";
   };
-  expect_refused(work, {"summary", with("\"Dense\"", "\"LSTM\"")}, {"LSTM", "Conv2D"});
+  expect_refused(work, {"summary", with("\"Dense\"", "\"GRUCell\"")}, {"GRUCell", "Conv2D"});
   expect_refused(work, {"summary", with("\"softmax\"", "\"sparsemax\"")}, {"sparsemax", "relu"});
 }
 

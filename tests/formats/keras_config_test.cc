@@ -216,9 +216,9 @@ std::string sequential(const std::string& layers) {
 }
 
 TEST(BadKerasConfig, RefusesLayersThatPronghornHasNot) {
-  EXPECT_THAT(message_of<UnsupportedError>(
-                  sequential(R"({"class_name": "GRU", "config": {"name": "memory", "units": 3}})")),
-              HasSubstr("layer 'memory': Pronghorn has no layer class GRU; it has Activation, "
+  EXPECT_THAT(message_of<UnsupportedError>(sequential(
+                  R"({"class_name": "GRUCell", "config": {"name": "memory", "units": 3}})")),
+              HasSubstr("layer 'memory': Pronghorn has no layer class GRUCell; it has Activation, "
                         "ActivityRegularization, Add"));
   EXPECT_THAT(message_of<UnsupportedError>(
                   sequential(R"({"class_name": "Lambda", "config": {"function": {}}})")),

@@ -6,20 +6,25 @@
 #include <stdexcept>
 
 #include "base/philox.h"
+#include "graph/ops/batch_matmul.h"
 #include "graph/ops/batch_norm.h"
 #include "graph/ops/broadcast.h"
 #include "graph/ops/concatenate.h"
 #include "graph/ops/conv2d.h"
 #include "graph/ops/conv2d_max_pool2d_backward.h"
 #include "graph/ops/elementwise.h"
+#include "graph/ops/embedding.h"
 #include "graph/ops/encoding.h"
+#include "graph/ops/group_norm.h"
 #include "graph/ops/l2_normalize.h"
 #include "graph/ops/loss.h"
 #include "graph/ops/matmul.h"
 #include "graph/ops/matmul_update.h"
+#include "graph/ops/noise.h"
 #include "graph/ops/optimizer_update.h"
 #include "graph/ops/pad.h"
 #include "graph/ops/pool2d.h"
+#include "graph/ops/recurrence.h"
 #include "graph/ops/reshape.h"
 #include "graph/ops/softmax.h"
 #include "graph/ops/sum_rows.h"
@@ -107,6 +112,16 @@ void make_matmul(const Case& described, GraphMaker& maker) {
   maker.set_epilogue(0, described.list("stages"));
 }
 
+void make_batch_matmul(const Case& described, GraphMaker& maker) {
+  const auto flag = [&](std::string_view key) { return described.integer(key, 0) != 0; };
+  const ValueId a = maker.uniform(described.shape("a"), -1, 1);
+  const ValueId b = maker.uniform(described.shape("b"), -1, 1);
+  graph::batch_matmul(
+      maker.builder(), a, b,
+      {flag("transpose_a"), flag("transpose_b"), flag("swap_a"), flag("swap_b"), flag("swap_dst")});
+  maker.append_gradient(0, 2);
+}
+
 void make_elementwise(const Case& described, GraphMaker& maker) {
   const std::vector<std::string> stages = described.list("stages");
   const double range = described.real("range", 4);
@@ -126,7 +141,8 @@ void make_sum_rows(const Case& described, GraphMaker& maker) {
 void make_softmax(const Case& described, GraphMaker& maker) {
   const double range = described.real("range", 4);
   const ValueId src = maker.uniform(described.shape("src"), -range, range);
-  graph::softmax(maker.builder(), src);
+  const bool causal = described.integer("causal", 0) != 0;
+  causal ? graph::causal_softmax(maker.builder(), src) : graph::softmax(maker.builder(), src);
   maker.append_gradient(0, 1);
   graph::log_softmax(maker.builder(), src);
   maker.append_gradient(2, 1);
@@ -182,6 +198,71 @@ void make_batch_norm(const Case& described, GraphMaker& maker) {
   graph::batch_norm_training(maker.builder(), src, gamma, beta, mean, variance, {});
   maker.append_gradient(0, 1 + (gamma != kNoValue) + (beta != kNoValue));
   graph::batch_norm_inference(maker.builder(), src, gamma, beta, mean, variance, {});
+}
+
+void make_group_norm(const Case& described, GraphMaker& maker) {
+  const Shape src_shape = described.shape("src");
+  const Shape channels{src_shape.back()};
+  const ValueId src = maker.uniform(src_shape, -1, 3);
+  const auto optional = [&](std::string_view key) {
+    return described.integer(key) != 0 ? maker.uniform(channels, 0.5, 1.5) : kNoValue;
+  };
+  const ValueId gamma = optional("scale"), beta = optional("center");
+  graph::group_norm(maker.builder(), src, gamma, beta, described.integer("groups"), 1e-3);
+  maker.append_gradient(0, 1 + (gamma != kNoValue) + (beta != kNoValue));
+}
+
+void make_recurrence(const Case& described, GraphMaker& maker) {
+  const Shape src = described.shape("src");
+  const int64_t units = src[2];
+  const std::string& name = described.text("cell");
+  graph::RecurrenceConfig config;
+  for (const graph::Cell cell : {graph::Cell::kSimpleRnn, graph::Cell::kLstm, graph::Cell::kGru})
+    if (name == graph::recurrence_kind(cell).name()) config.cell = cell;
+  config.activation = described.text("activation", "tanh");
+  config.recurrent_activation = described.text("recurrent", "sigmoid");
+  config.reset_after = described.integer("reset_after", 0) != 0;
+  config.sequences = described.integer("sequences", 0) != 0;
+  config.backwards = described.integer("backwards", 0) != 0;
+  config.aligned = described.integer("aligned", 0) != 0;
+  const int64_t parts = name == "lstm" ? 4 : name == "gru" ? 3 : 1;
+  // Products of about one.
+  const double reach = 1 / std::sqrt(static_cast<double>(units));
+  const ValueId x = maker.uniform({src[0], src[1], parts * units}, -1, 1);
+  const ValueId kernel = maker.uniform({units, parts * units}, -reach, reach);
+  const ValueId bias =
+      described.integer("bias", 0) != 0 ? maker.uniform({2, parts * units}, -0.5, 0.5) : kNoValue;
+  config.keep = true;
+  graph::recurrence(maker.builder(), x, kernel, bias, config);
+  maker.append_gradient(0, bias == kNoValue ? 2 : 3);
+  config.keep = false;
+  graph::recurrence(maker.builder(), x, kernel, bias, config);
+}
+
+void make_noise(const Case& described, GraphMaker& maker) {
+  const std::string& name = described.text("function");
+  const graph::Noise function = name == "dropout"            ? graph::Noise::kDropout
+                                : name == "gaussian_noise"   ? graph::Noise::kGaussianNoise
+                                : name == "gaussian_dropout" ? graph::Noise::kGaussianDropout
+                                                             : graph::Noise::kAlphaDropout;
+  graph::noise(maker.builder(), maker.uniform(described.shape("src"), -4, 4), function, 0.3, 17,
+               described.integer("shared_axis", -1));
+  maker.append_gradient(0, 1);
+}
+
+void make_embedding(const Case& described, GraphMaker& maker) {
+  const Shape shape = described.shape("indices");
+  const int64_t rows = described.integer("rows");
+  Tensor numbers = maker.random(shape.elements(), 0, static_cast<double>(rows));
+  for (double& number : numbers) number = std::floor(number);
+  const ValueId indices = maker.input(shape, std::move(numbers));
+  const std::string element = described.text("element", "float32");
+  graph::Graph& graph = maker.builder().graph();
+  if (element == "uint8") graph.value(indices).element = graph::ElementType::kUint8;
+  if (element == "int32") graph.value(indices).element = graph::ElementType::kInt32;
+  const ValueId table = maker.uniform({rows, described.integer("columns")}, -1, 1);
+  graph::embedding(maker.builder(), indices, table);
+  maker.append_gradient(0, 2);
 }
 
 // Predictions that a loss can take. Of probabilities some are 0, which is clipped.
@@ -351,19 +432,24 @@ void make_upsample2d(const Case& described, GraphMaker& maker) {
 using Make = void (*)(const Case&, GraphMaker&);
 const std::map<std::string, Make>& makers() {
   static const std::map<std::string, Make> table = {
+      {"batch_matmul", make_batch_matmul},
       {"batch_norm", make_batch_norm},
       {"broadcast", make_broadcast},
       {"concatenate", make_concatenate},
       {"conv2d", make_conv2d},
       {"elementwise", make_elementwise},
+      {"embedding", make_embedding},
       {"encoding", make_encoding},
+      {"group_norm", make_group_norm},
       {"l2_normalize", make_l2_normalize},
       {"loss", make_loss},
       {"matmul", make_matmul},
       {"matmul_update", make_matmul_update},
+      {"noise", make_noise},
       {"pad", make_pad},
       {"pool2d", make_pool2d},
       {"optimizer_update", make_optimizer_update},
+      {"recurrence", make_recurrence},
       {"reorder", make_reorder},
       {"softmax", make_softmax},
       {"sum_rows", make_sum_rows},

@@ -4,18 +4,23 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "graph/ops/batch_matmul.h"
 #include "graph/ops/batch_norm.h"
 #include "graph/ops/broadcast.h"
 #include "graph/ops/concatenate.h"
 #include "graph/ops/conv2d.h"
 #include "graph/ops/conv2d_max_pool2d_backward.h"
 #include "graph/ops/elementwise.h"
+#include "graph/ops/embedding.h"
+#include "graph/ops/group_norm.h"
 #include "graph/ops/l2_normalize.h"
 #include "graph/ops/loss.h"
 #include "graph/ops/matmul.h"
 #include "graph/ops/matmul_update.h"
+#include "graph/ops/noise.h"
 #include "graph/ops/optimizer_update.h"
 #include "graph/ops/pool2d.h"
+#include "graph/ops/recurrence.h"
 #include "graph/ops/reshape.h"
 #include "graph/ops/softmax.h"
 #include "graph/ops/sum_rows.h"
@@ -480,6 +485,112 @@ std::vector<Tensor> batch_norm_inference_bounds(const FilledGraph& filled, const
   return {bound};
 }
 
+// A step's error is that of its products and of some elementary functions; the steps after it,
+// whose recurrent kernel's rows make_graph gives a length of about one, pass it on no larger, but a
+// few times.
+std::vector<Tensor> recurrence_bounds(const FilledGraph& filled, const graph::Op& op,
+                                      const std::vector<Tensor>& expected) {
+  const graph::RecurrenceGeometry g = graph::recurrence_geometry(filled.graph, op);
+  const double relative =
+      static_cast<double>(g.steps) * (rounding(g.parts * g.units) + 2 * kFunction);
+  std::vector<Tensor> bounds = expected;
+  for (size_t output = 0; output < expected.size(); ++output) {
+    double largest = 1;
+    for (double element : expected[output]) largest = std::max(largest, std::abs(element));
+    std::fill(bounds[output].begin(), bounds[output].end(), 4 * relative * largest);
+  }
+  return bounds;
+}
+
+// Of a normalized group, its size; which of them an element belongs to.
+struct GroupOf {
+  graph::GroupNormGeometry g;
+
+  explicit GroupOf(const FilledGraph& filled, const graph::Op& op)
+      : g(graph::group_norm_geometry(filled.graph, op)) {}
+  size_t channel(size_t i) const { return i % static_cast<size_t>(g.channels); }
+  size_t operator()(size_t i) const {
+    const size_t sample = i / static_cast<size_t>(g.places * g.channels);
+    return sample * static_cast<size_t>(g.groups) +
+           channel(i) / static_cast<size_t>(g.group_channels());
+  }
+  size_t count() const { return static_cast<size_t>(g.samples * g.groups); }
+  double size() const { return static_cast<double>(g.places * g.group_channels()); }
+  double gamma(const FilledGraph& filled, const graph::Op& op, size_t i) const {
+    return g.scale ? std::abs(input(filled, op, g.gamma)[channel(i)]) : 1;
+  }
+};
+
+std::vector<Tensor> group_norm_bounds(const FilledGraph& filled, const graph::Op& op,
+                                      const std::vector<Tensor>& expected) {
+  const GroupOf group(filled, op);
+  const Tensor& src = input(filled, op, 0);
+  const double relative = rounding(static_cast<int64_t>(group.size()));
+  Tensor magnitude(group.count()), deviation(group.count()), error(group.count());
+  for (size_t i = 0; i < src.size(); ++i) {
+    magnitude[group(i)] += std::abs(src[i]) / group.size();
+    deviation[group(i)] += std::abs(src[i] - expected[1][group(i)]) / group.size();
+  }
+  std::vector<Tensor> bounds = expected;
+  for (size_t at = 0; at < group.count(); ++at)
+    bounds[1][at] = relative * magnitude[at] + kUnit * std::abs(expected[1][at]);
+  for (size_t i = 0; i < src.size(); ++i) {
+    const size_t at = group(i);
+    // Of a squared difference from the mean, whose own error adds up to second order only.
+    const double difference = std::abs(src[i] - expected[1][at]);
+    error[at] += (relative * difference * difference +
+                  4 * kUnit * difference * (std::abs(src[i]) + std::abs(expected[1][at])) +
+                  bounds[1][at] * bounds[1][at]) /
+                 group.size();
+  }
+  for (size_t at = 0; at < group.count(); ++at) {
+    const double inverse = expected[2][at];
+    bounds[2][at] = inverse * (error[at] * inverse * inverse / 2 + 4 * kUnit);
+  }
+  for (size_t i = 0; i < src.size(); ++i) {
+    const size_t at = group(i);
+    const double gamma = group.gamma(filled, op, i), beta = 1.5;
+    bounds[0][i] =
+        gamma * expected[2][at] *
+            (bounds[1][at] + 4 * kUnit * (std::abs(src[i]) + std::abs(expected[1][at]))) +
+        gamma * std::abs(src[i] - expected[1][at]) * bounds[2][at] +
+        4 * kUnit * (std::abs(expected[0][i]) + beta);
+  }
+  return bounds;
+}
+
+std::vector<Tensor> group_norm_backward_bounds(const FilledGraph& filled, const graph::Op& op,
+                                               const std::vector<Tensor>& expected) {
+  const GroupOf group(filled, op);
+  const Tensor& src = input(filled, op, 0);
+  const Tensor& diff_dst = input(filled, op, 1);
+  const Tensor& mean = input(filled, op, 2);
+  const Tensor& inverse = input(filled, op, 3);
+  const double rows = static_cast<double>(group.g.samples * group.g.places);
+  const double by_channel = rounding(static_cast<int64_t>(rows));
+  const double by_group = rounding(static_cast<int64_t>(group.size()));
+  const auto normalized = [&](size_t i) {
+    return (std::abs(src[i]) + std::abs(mean[group(i)])) * inverse[group(i)];
+  };
+  std::vector<Tensor> bounds = expected;
+  std::fill(bounds[1].begin(), bounds[1].end(), 0);
+  std::fill(bounds[2].begin(), bounds[2].end(), 0);
+  Tensor sum(group.count()), product(group.count());
+  for (size_t i = 0; i < src.size(); ++i) {
+    const double diff = std::abs(diff_dst[i]), scaled = diff * group.gamma(filled, op, i);
+    bounds[1][group.channel(i)] += by_channel * diff * normalized(i);
+    bounds[2][group.channel(i)] += by_channel * diff;
+    sum[group(i)] += scaled / group.size();
+    product[group(i)] += scaled * normalized(i) / group.size();
+  }
+  for (size_t i = 0; i < src.size(); ++i) {
+    const double scaled = std::abs(diff_dst[i]) * group.gamma(filled, op, i);
+    bounds[0][i] = inverse[group(i)] * (8 * kUnit + by_group) *
+                   (scaled + sum[group(i)] + normalized(i) * product[group(i)]);
+  }
+  return bounds;
+}
+
 // A few roundings of what was added up: the old contents, the gradient or its square, and for the
 // weight the step, whose root cancels if the variance is a centered one.
 std::vector<Tensor> optimizer_bounds(const FilledGraph& filled, const graph::Op& op,
@@ -546,6 +657,8 @@ std::vector<Tensor> bare_bounds(const FilledGraph& filled, const graph::Op& op,
   }
   if (kind == &graph::matmul_kind())
     return sum_bounds(filled, op, graph::matmul_geometry(graph, op).k, false);
+  if (kind == &graph::batch_matmul_kind())
+    return sum_bounds(filled, op, graph::batch_matmul_geometry(graph, op).k, false);
   if (kind == &graph::sum_rows_kind())
     return sum_bounds(filled, op,
                       graph.input(op, 0).shape.elements() / graph.input(op, 0).shape.back(), false);
@@ -576,6 +689,21 @@ std::vector<Tensor> bare_bounds(const FilledGraph& filled, const graph::Op& op,
     return loss_bounds(filled, op, expected);
   if (kind == &graph::loss_backward_kind() || kind == &graph::softmax_cross_entropy_backward_kind())
     return loss_backward_bounds(filled, op, expected[0]);
+  if (kind == &graph::group_norm_kind()) return group_norm_bounds(filled, op, expected);
+  if (kind == &graph::group_norm_backward_kind())
+    return group_norm_backward_bounds(filled, op, expected);
+  for (const graph::Cell cell : {graph::Cell::kSimpleRnn, graph::Cell::kLstm, graph::Cell::kGru})
+    if (kind == &graph::recurrence_kind(cell) || kind == &graph::recurrence_backward_kind(cell))
+      return recurrence_bounds(filled, op, expected);
+  if (kind == &graph::noise_kind()) {
+    // A normal draw is good to 1e-6, and none is larger than 6.
+    Tensor bound = input(filled, op, 0);
+    for (double& element : bound) element = 1e-6 * 6 * (1 + std::abs(element));
+    return {bound};
+  }
+  // No row is named more often than there are indices.
+  if (kind == &graph::embedding_backward_kind())
+    return sum_bounds(filled, op, graph.input(op, 0).shape.elements(), false);
   if (kind == &graph::batch_norm_training_kind())
     return batch_norm_training_bounds(filled, op, expected);
   if (kind == &graph::batch_norm_backward_kind())

@@ -6,16 +6,21 @@
 #include <cmath>
 #include <set>
 
+#include "graph/ops/batch_matmul.h"
 #include "graph/ops/batch_norm.h"
 #include "graph/ops/broadcast.h"
 #include "graph/ops/concatenate.h"
 #include "graph/ops/conv2d.h"
 #include "graph/ops/elementwise.h"
+#include "graph/ops/embedding.h"
+#include "graph/ops/group_norm.h"
 #include "graph/ops/l2_normalize.h"
 #include "graph/ops/loss.h"
 #include "graph/ops/matmul.h"
+#include "graph/ops/noise.h"
 #include "graph/ops/pad.h"
 #include "graph/ops/pool2d.h"
+#include "graph/ops/recurrence.h"
 #include "graph/ops/reshape.h"
 #include "graph/ops/softmax.h"
 #include "graph/ops/sum_rows.h"
@@ -142,6 +147,40 @@ TEST(Gradient, Matmul) {
   expect_gradient(maker, 2);
 }
 
+TEST(Gradient, BatchMatmul) {
+  for (int flags = 0; flags < 32; ++flags) {
+    SCOPED_TRACE(fmt::format("flags {:05b}", flags));
+    const graph::BatchMatmulConfig c{(flags & 1) != 0, (flags & 2) != 0, (flags & 4) != 0,
+                                     (flags & 8) != 0, (flags & 16) != 0};
+    const auto shape = [](int64_t rows, int64_t columns, bool transposed, bool swapped) {
+      if (transposed) std::swap(rows, columns);
+      return swapped ? Shape{2, rows, 3, columns} : Shape{2, 3, rows, columns};
+    };
+    GraphMaker maker;
+    const ValueId a = maker.uniform(shape(4, 5, c.transpose_a, c.swap_a), -1, 1);
+    const ValueId b = maker.uniform(shape(5, 2, c.transpose_b, c.swap_b), -1, 1);
+    graph::batch_matmul(maker.builder(), a, b, c);
+    expect_gradient(maker, 2);
+  }
+}
+
+TEST(Gradient, Noise) {
+  for (const graph::Noise function :
+       {graph::Noise::kDropout, graph::Noise::kGaussianDropout, graph::Noise::kAlphaDropout})
+    for (const int64_t shared_axis : {-1, 1}) {
+      GraphMaker maker;
+      graph::noise(maker.builder(), maker.uniform({5, 3, 4}, -1, 1), function, 0.4, 5, shared_axis);
+      expect_gradient(maker, 1);
+    }
+}
+
+TEST(Gradient, CausalSoftmax) {
+  GraphMaker maker;
+  graph::causal_softmax(maker.builder(), maker.uniform({2, 3, 4}, -2, 2));
+  // What no step sees has no influence: the last column's gradient is 0.
+  expect_gradient(maker, 1);
+}
+
 TEST(Gradient, MaxPool2D) {
   for (const auto& [pool, stride] : {std::pair{2, 2}, {3, 2}, {3, 1}}) {
     GraphMaker maker;
@@ -192,6 +231,77 @@ TEST(Gradient, BatchNorm) {
       graph::batch_norm_training(maker.builder(), src, gamma, beta, mean, variance, {});
       expect_gradient(maker, 1 + scale + center);
     }
+}
+
+TEST(Gradient, GroupNorm) {
+  for (const bool scale : {false, true})
+    for (const bool center : {false, true})
+      for (const int64_t groups : {1, 2}) {
+        SCOPED_TRACE(fmt::format("scale {}, center {}, {} groups", scale, center, groups));
+        GraphMaker maker;
+        const Shape channels{4};
+        const ValueId src = maker.uniform({17, 3, 4}, -1, 3);
+        const ValueId gamma = scale ? maker.uniform(channels, 0.5, 1.5) : kNoValue;
+        const ValueId beta = center ? maker.uniform(channels, -1, 1) : kNoValue;
+        graph::group_norm(maker.builder(), src, gamma, beta, groups, 1e-3);
+        expect_gradient(maker, 1 + scale + center);
+      }
+}
+
+struct RecurrenceCase {
+  graph::RecurrenceConfig config;
+  bool bias = false;
+};
+
+TEST(Gradient, Recurrences) {
+  using graph::Cell;
+  std::vector<RecurrenceCase> cases;
+  for (const bool sequences : {false, true})
+    for (const bool backwards : {false, true}) {
+      const bool aligned = sequences && backwards;
+      cases.push_back(
+          {{Cell::kSimpleRnn, "tanh", "sigmoid", false, sequences, backwards, aligned}});
+      cases.push_back({{Cell::kLstm, "tanh", "sigmoid", false, sequences, backwards, false}});
+      cases.push_back({{Cell::kGru, "tanh", "sigmoid", false, sequences, backwards, aligned}});
+      cases.push_back({{Cell::kGru, "tanh", "sigmoid", true, sequences, backwards, false}, true});
+      cases.push_back({{Cell::kGru, "tanh", "sigmoid", true, sequences, backwards, aligned}});
+    }
+  cases.push_back({{Cell::kLstm, "sigmoid", "tanh"}});
+  cases.push_back({{Cell::kLstm, "linear", "hard_sigmoid"}});
+  for (RecurrenceCase& c : cases) {
+    SCOPED_TRACE(fmt::format("{}, {}, {}, reset_after {}, sequences {}, backwards {}, bias {}",
+                             graph::recurrence_kind(c.config.cell).name(), c.config.activation,
+                             c.config.recurrent_activation, c.config.reset_after,
+                             c.config.sequences, c.config.backwards, c.bias));
+    GraphMaker maker;
+    const int64_t units = 3, columns = units * (c.config.cell == Cell::kLstm  ? 4
+                                                : c.config.cell == Cell::kGru ? 3
+                                                                              : 1);
+    const ValueId x = maker.uniform({17, 3, columns}, -1, 1);
+    const ValueId kernel = maker.uniform({units, columns}, -1, 1);
+    const ValueId bias = c.bias ? maker.uniform({2, columns}, -1, 1) : kNoValue;
+    c.config.keep = true;
+    graph::recurrence(maker.builder(), x, kernel, bias, c.config);
+    expect_gradient(maker, c.bias ? 3 : 2);
+  }
+}
+
+TEST(Gradient, EmbeddingsRowsThatAreNamedOftenGetTheSum) {
+  GraphMaker maker;
+  const ValueId indices = maker.input({3, 2}, {0, 2, 2, 1, 2, 7});  // 7 is no row: no gradient
+  graph::embedding(maker.builder(), indices, maker.uniform({4, 3}, -1, 1));
+  const ValueId diff_table = maker.append_gradient(0, 2)[1];
+  FilledGraph& filled = maker.filled();
+  run_in_double(filled, /*rounded=*/false);
+  const Tensor& diff_dst = values(filled, filled.graph.ops[1].inputs[1]);
+  const Tensor& gradient = values(filled, diff_table);
+  for (size_t c = 0; c < 3; ++c) {
+    EXPECT_EQ(gradient[c], diff_dst[c]);
+    EXPECT_EQ(gradient[3 + c], diff_dst[9 + c]);
+    EXPECT_EQ(gradient[6 + c], diff_dst[3 + c] + diff_dst[6 + c] + diff_dst[12 + c]);
+    EXPECT_EQ(gradient[9 + c], 0);
+    EXPECT_TRUE(std::isnan(values(filled, filled.graph.ops[0].outputs[0])[15 + c]));
+  }
 }
 
 TEST(Gradient, Concatenate) {

@@ -165,10 +165,11 @@ TEST(Initializer, IsReadAndWrittenAsKerasDoes) {
 
 TEST(Initializer, RefusesWhatItDoesNotKnow) {
   try {
-    initializer_from_name("orthogonal");
+    initializer_from_name("orthonormal");
     FAIL();
   } catch (const ArgumentError& error) {
-    EXPECT_THAT(error.what(), HasSubstr("unknown initializer 'orthogonal'; known are zeros, ones"));
+    EXPECT_THAT(error.what(),
+                HasSubstr("unknown initializer 'orthonormal'; known are zeros, ones"));
   }
   EXPECT_THROW(initializer_from_json(3), ArgumentError);
   EXPECT_THROW(

@@ -417,9 +417,9 @@ INSTANTIATE_TEST_SUITE_P(
                 {4},
                 "weight 'bias': constraint UnitNorm: axis 1 is none of a weight of shape (3,)"},
         Refusal{"Dense",
-                {{"units", 3}, {"kernel_initializer", "orthogonal"}},
+                {{"units", 3}, {"kernel_initializer", "orthonormal"}},
                 {4},
-                "argument 'kernel_initializer': unknown initializer 'orthogonal'"},
+                "argument 'kernel_initializer': unknown initializer 'orthonormal'"},
         Refusal{"Dense", {{"units", 3}, {"dtype", "float16"}}, {4}, "computes in float32"},
         Refusal{"Dense", {{"units", 3}, {"name", "a/b"}}, {4}, "must not have a '/'"},
         Refusal{"Dense", {{"units", 3}, {"use_bias", 1}}, {4}, "must be true or false"},
@@ -510,8 +510,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"Concatenate", {{"axis", 0}}, {4}, "axis 0 is none of its input"},
         Refusal{"BatchNormalization", {{"axis", 1}}, {4, 4, 3}, "axis 1 is not the last"},
         Refusal{"BatchNormalization", {{"synchronized", true}}, {4}, "'synchronized' is true"},
-        Refusal{
-            "LSTM", {{"units", 3}}, {4}, "Pronghorn has no layer class LSTM; it has Activation"},
+        Refusal{"GRUCell", {{"units", 3}}, {4}, "has no layer class GRUCell; it has Activation"},
         Refusal{"Lambda", {{"function", "x"}}, {4}, "executes nothing that a file brings"}));
 
 }  // namespace

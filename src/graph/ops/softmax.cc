@@ -1,5 +1,7 @@
 #include "graph/ops/softmax.h"
 
+#include <algorithm>
+
 namespace pronghorn::graph {
 namespace {
 
@@ -103,5 +105,14 @@ const OpKind& softmax_backward_kind() {
 }
 
 ValueId softmax(Builder& builder, ValueId src) { return builder.add_op(softmax_kind(), {src})[0]; }
+ValueId causal_softmax(Builder& builder, ValueId src) {
+  return builder.add_op(softmax_kind(), {src}, {{"causal", int64_t{1}}})[0];
+}
+
+int64_t softmax_columns(const Graph& graph, const Op& op, int64_t row) {
+  const Shape& shape = graph.input(op, 0).shape;
+  if (!op.attributes.has("causal")) return shape.back();
+  return std::min(shape.back(), row % shape[shape.rank() - 2] + 1);
+}
 
 }  // namespace pronghorn::graph

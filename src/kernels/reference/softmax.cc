@@ -10,11 +10,15 @@ namespace {
 
 struct Rows {
   int64_t rows, columns;
+  // Of each row, over how many elements.
+  std::vector<int64_t> reach;
 
   explicit Rows(const KernelCase& kernel_case) {
     const Shape& shape = kernel_case.input(0).shape;
     columns = shape.back();
     rows = shape.elements() / columns;
+    for (int64_t row = 0; row < rows; ++row)
+      reach.push_back(graph::softmax_columns(kernel_case.graph, kernel_case.op, row));
   }
   int64_t workspace_elements() const { return 0; }
 };
@@ -27,13 +31,15 @@ struct Softmax : Rows {
     for (int64_t row = 0; row < rows; ++row) {
       const T* src = input<T>(buffers, 0) + row * columns;
       T* dst = output<T>(buffers, 0) + row * columns;
-      const T max = *std::max_element(src, src + columns);
+      const int64_t count = reach[static_cast<size_t>(row)];
+      const T max = *std::max_element(src, src + count);
       T sum = 0;
-      for (int64_t column = 0; column < columns; ++column) {
+      std::fill(dst + count, dst + columns, T(0));
+      for (int64_t column = 0; column < count; ++column) {
         dst[column] = std::exp(src[column] - max);
         sum += dst[column];
       }
-      for (int64_t column = 0; column < columns; ++column) dst[column] /= sum;
+      for (int64_t column = 0; column < count; ++column) dst[column] /= sum;
     }
   }
 };

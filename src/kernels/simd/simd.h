@@ -22,6 +22,20 @@ const Implementation& batch_norm_training();
 const Implementation& batch_norm_backward();
 const Implementation& batch_norm_inference();
 
+const Implementation& group_norm();
+const Implementation& group_norm_backward();
+
+// Over slices of the batch.
+const Implementation& simple_rnn();
+const Implementation& simple_rnn_backward();
+const Implementation& lstm();
+const Implementation& lstm_backward();
+const Implementation& gru();
+const Implementation& gru_backward();
+
+const Implementation& embedding();
+const Implementation& embedding_backward();
+
 // Direct convolutions of stride 1 over vectors of pixels, of at most seven channels in and out; the
 // gradients of at most four.
 const Implementation& conv2d_few_channels();
@@ -41,6 +55,9 @@ const Implementation& conv2d_max_pool2d_winograd();  // windows of 2x2
 
 // Products of which one matrix may be transposed.
 const Implementation& matmul();
+
+// Of pairs of matrices.
+const Implementation& batch_matmul();
 
 const Implementation& softmax();
 const Implementation& softmax_backward();
@@ -72,6 +89,8 @@ const Implementation& broadcast();
 const Implementation& reduce_sum();
 const Implementation& upsample2d();
 const Implementation& upsample2d_backward();
+
+const Implementation& noise();
 
 const Implementation& optimizer_update();
 const Implementation& matmul_update();

@@ -22,6 +22,13 @@ void softmax_rows(const float* src, const float*, float* dst, int64_t rows, size
   }
 }
 
+// A row that is over its first `reach` elements.
+void softmax_part(const float* src, float* dst, size_t reach, size_t columns) {
+  softmax_rows(src, nullptr, dst, 1, reach);
+  for_parts(
+      columns, [&](auto part) HWY_ATTR { part.store(hn::Zero(D()), dst); }, reach);
+}
+
 void softmax_backward_rows(const float* dst, const float* diff_dst, float* diff_src, int64_t rows,
                            size_t columns) {
   for (int64_t row = 0; row < rows; ++row) {
@@ -67,6 +74,7 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 
 #include <memory>
+#include <vector>
 
 #include "kernels/simd/dispatch.h"
 #include "kernels/simd/row_kernel.h"
@@ -75,6 +83,7 @@ namespace pronghorn::kernels::simd {
 namespace {
 
 HWY_EXPORT(softmax_rows);
+HWY_EXPORT(softmax_part);
 HWY_EXPORT(softmax_backward_rows);
 HWY_EXPORT(log_softmax_rows);
 HWY_EXPORT(log_softmax_backward_rows);
@@ -107,6 +116,42 @@ class SoftmaxKernel final : public Kernel {
   float* out_ = nullptr;
 };
 
+class CausalSoftmaxKernel final : public Kernel {
+ public:
+  explicit CausalSoftmaxKernel(const KernelCase& kernel_case)
+      : geometry_(kernel_case.output(0).shape) {
+    const Shape& shape = kernel_case.output(0).shape;
+    // Of one matrix; the others' are the same.
+    for (int64_t row = 0; row < shape[shape.rank() - 2]; ++row)
+      reach_.push_back(
+          static_cast<size_t>(graph::softmax_columns(kernel_case.graph, kernel_case.op, row)));
+    choose_target();
+    part_ = &HWY_DYNAMIC_DISPATCH(softmax_part);
+  }
+
+  void bind(const Buffers& buffers) override {
+    src_ = buffers.input(0);
+    dst_ = buffers.output(0);
+  }
+
+  void run(const RunContext& context) override {
+    geometry_.for_rows(context.parallel, [&](int64_t first, int64_t last) {
+      for (int64_t row = first; row < last; ++row) {
+        const int64_t at = row * geometry_.columns;
+        part_(src_ + at, dst_ + at, reach_[static_cast<size_t>(row) % reach_.size()],
+              static_cast<size_t>(geometry_.columns));
+      }
+    });
+  }
+
+ private:
+  RowGeometry geometry_;
+  std::vector<size_t> reach_;
+  void (*part_)(const float* src, float* dst, size_t reach, size_t columns);
+  const float* src_ = nullptr;
+  float* dst_ = nullptr;
+};
+
 class SoftmaxImplementation final : public Implementation {
  public:
   SoftmaxImplementation(std::string_view name, Rows (*choose)()) : name_(name), choose_(choose) {}
@@ -118,6 +163,8 @@ class SoftmaxImplementation final : public Implementation {
     return execution;
   }
   std::unique_ptr<Kernel> create(const KernelCase& kernel_case) const override {
+    if (kernel_case.op.attributes.has("causal"))
+      return std::make_unique<CausalSoftmaxKernel>(kernel_case);
     choose_target();
     return std::make_unique<SoftmaxKernel>(kernel_case, choose_());
   }

@@ -42,11 +42,8 @@ class Dropout final : public Layer {
 
   graph::ValueId lower(Lowering& lowering, std::span<const graph::ValueId> inputs) const override {
     if (!lowering.training || rate_ == 0) return inputs[0];
-    // The odd constant of Fibonacci hashing spreads a seed over the upper bits, far from the
-    // numbers that tell layers apart.
-    const uint64_t mixed =
-        seed_ ? (static_cast<uint64_t>(*seed_) + 1) * 0x9E3779B97F4A7C15ull : uint64_t{0};
-    graph::Stage stage{graph::StageFunction::kDropout, -1, rate_, lowering.stream + mixed};
+    graph::Stage stage{graph::StageFunction::kDropout, -1, rate_,
+                       lowering.stream + mixed_seed(seed_)};
     const Shape& shape = lowering.builder.graph().value(inputs[0]).shape;
     if (spatial_rank_ > 0) stage.shared = shape.elements() / (shape[0] * shape.back());
     return graph::elementwise(lowering.builder, inputs[0], stage);
