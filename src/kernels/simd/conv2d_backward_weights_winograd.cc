@@ -30,7 +30,8 @@ constexpr int sum_rows() {
 }
 
 // Adds the products of one point, of kRows channels in and kVectors vectors of channels out, over
-// `tiles` tiles; the first block of a slice adds to nothing.
+// `tiles` tiles; the first block of a slice adds to nothing. A block is summed by itself, which
+// keeps the rounding errors of long sums small.
 template <int kRows, int kVectors>
 HWY_INLINE void add_tiles(const WinogradWeightGradient& g, int64_t tiles, bool first,
                           const float* HWY_RESTRICT data, const float* HWY_RESTRICT gradients,
@@ -43,8 +44,7 @@ HWY_INLINE void add_tiles(const WinogradWeightGradient& g, int64_t tiles, bool f
   PRONGHORN_UNROLL
   for (int r = 0; r < kRows; ++r) {
     PRONGHORN_UNROLL
-    for (int v = 0; v < kVectors; ++v)
-      sums[r][v] = first ? hn::Zero(d) : hn::Load(d, to + (r * kVectors + v) * lanes);
+    for (int v = 0; v < kVectors; ++v) sums[r][v] = hn::Zero(d);
   }
   for (int64_t tile = 0; tile < tiles; ++tile, data += data_stride, gradients += gradients_stride) {
     V gradient[kVectors];
@@ -61,7 +61,10 @@ HWY_INLINE void add_tiles(const WinogradWeightGradient& g, int64_t tiles, bool f
   PRONGHORN_UNROLL
   for (int r = 0; r < kRows; ++r) {
     PRONGHORN_UNROLL
-    for (int v = 0; v < kVectors; ++v) hn::Store(sums[r][v], d, to + (r * kVectors + v) * lanes);
+    for (int v = 0; v < kVectors; ++v) {
+      float* const at = to + (r * kVectors + v) * lanes;
+      hn::Store(first ? sums[r][v] : hn::Add(hn::Load(d, at), sums[r][v]), d, at);
+    }
   }
 }
 
@@ -81,11 +84,12 @@ void add_group(const WinogradWeightGradient& g, int64_t tiles, bool first, const
 template <int kOutputs>
 void transform_output_gradients(const WinogradWeightGradient& g, const float* diff_dst,
                                 const ImageStrides& strides, TilePlace place, int64_t tiles,
-                                float* to) {
+                                TilePrefetch& prefetch, float* to) {
   const D d;
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
   const int64_t channels = g.w.g.out_channels, points = g.w.points();
   for (int64_t tile = 0; tile < tiles; ++tile, place.next(), to += g.gradients_stride()) {
+    prefetch.next();
     const int64_t y = place.row * kOutputs, x = place.column * kOutputs;
     const float* const corner =
         diff_dst + place.image * strides.image + y * strides.row + x * strides.pixel;
@@ -133,12 +137,18 @@ void add_weight_gradients(const WinogradWeightGradient& g, const WinogradWeightG
   const int64_t tiles = (task.last - task.first) * g.w.tiles_per_image();
   if (task.diff_bias != nullptr)
     for (int64_t o = 0; o < out_channels; ++o) task.diff_bias[o] = 0;
+  const TilePlace ahead(g.w, task.first, kTilesAhead);
+  TilePrefetch data_prefetch(ahead, task.src, task.src_strides, g.w.g.height, g.w.g.width, channels,
+                             /*shift=*/2);
+  TilePrefetch gradients_prefetch(ahead, task.diff_dst, task.diff_dst_strides, g.w.g.out_height,
+                                  g.w.g.out_width, out_channels, /*shift=*/0);
   for (int64_t first = 0; first < tiles; first += g.block_tiles) {
     const int64_t count = HWY_MIN(g.block_tiles, tiles - first);
     const TilePlace place(g.w, task.first, first);
-    transform_data<kOutputs>(g.w, task.src, task.src_strides, place, count, task.data);
+    transform_data<kOutputs>(g.w, task.src, task.src_strides, place, count, data_prefetch,
+                             task.data);
     transform_output_gradients<kOutputs>(g, task.diff_dst, task.diff_dst_strides, place, count,
-                                         task.gradients);
+                                         gradients_prefetch, task.gradients);
     if (task.diff_bias != nullptr)
       add_bias_gradients<kOutputs>(g, count, task.gradients, task.diff_bias);
     for (int64_t p = 0; p < g.w.points(); ++p)

@@ -33,37 +33,78 @@ struct TilePlace {
   }
 };
 
+// Tiles whose pixels are asked for ahead of their transform.
+constexpr int64_t kTilesAhead = 2;
+
+// Asks for the pixels of tiles some way ahead of those that are transformed: nobody foresees the
+// way through an image as well as we do. Of a tile that is its m x m pixels from `shift` behind its
+// first output's on; the overlap with the tiles around it is left to them.
+class TilePrefetch {
+ public:
+  TilePrefetch(TilePlace first, const float* images, const ImageStrides& strides, int64_t height,
+               int64_t width, int64_t channels, int64_t shift)
+      : place_(first),
+        images_(images),
+        strides_(strides),
+        height_(height),
+        width_(width),
+        channels_(channels),
+        shift_(shift) {}
+
+  HWY_INLINE void next() {
+    const int64_t m = place_.w.outputs;
+    if (place_.image >= place_.w.g.batch) return;
+    const int64_t x = place_.column * m + shift_;
+    const int64_t floats = HWY_MIN(m, width_ - x) * strides_.pixel;
+    const int64_t y = place_.row * m + shift_, rows = HWY_MIN(m, height_ - y);
+    const float* line =
+        images_ + place_.image * strides_.image + y * strides_.row + x * strides_.pixel;
+    constexpr int64_t kLine = 64 / sizeof(float);
+    for (int64_t i = 0; i < rows; ++i, line += strides_.row)
+      for (int64_t c = 0, block = 0; c < channels_; c += strides_.pixel, block += strides_.block)
+        for (int64_t f = 0; f < floats; f += kLine) __builtin_prefetch(line + block + f, 0, 3);
+    place_.next();
+  }
+
+ private:
+  TilePlace place_;
+  const float* images_;
+  const ImageStrides& strides_;
+  int64_t height_, width_, channels_, shift_;
+};
+
 // Data of `tiles` tiles from `place` on, [tile][vector of channels][point][lane].
 template <int kOutputs>
 HWY_INLINE void transform_data(const WinogradConvolution& w, const float* src,
                                const ImageStrides& strides, TilePlace place, int64_t tiles,
-                               float* to) {
+                               TilePrefetch& prefetch, float* to) {
   constexpr int n = kOutputs + 2;
-  const D d;
-  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const auto lanes = static_cast<int64_t>(hn::Lanes(D()));
   const graph::Conv2dGeometry& g = w.g;
+  HWY_ALIGN static constexpr float kZeros[hn::MaxLanes(D())] = {};
   for (int64_t tile = 0; tile < tiles; ++tile, place.next(), to += w.data_stride()) {
+    prefetch.next();
     const int64_t y = place.row * kOutputs - g.window.padding.top;
     const int64_t x = place.column * kOutputs - g.window.padding.left;
-    const float* const image = src + place.image * strides.image;
-    const int64_t corner = y * strides.row + x * strides.pixel;
+    const float* const corner =
+        src + place.image * strides.image + (y * strides.row + x * strides.pixel);
     if (y >= 0 && x >= 0 && y + n <= g.height && x + n <= g.width) {
       for (int64_t c = 0; c < g.channels; c += lanes)
-        winograd_data<kOutputs>(image + (strides.channel(c) + corner), strides.row, strides.pixel,
-                                to + c * w.points());
+        winograd_data<kOutputs>(
+            InnerPixels{corner + strides.channel(c), strides.row, strides.pixel},
+            to + c * w.points());
       continue;
     }
-    // What lies outside of the image is zero for all channels.
-    HWY_ALIGN float patch[n * n * hn::MaxLanes(D())] = {};
-    const int64_t top = HWY_MAX(-y, 0), bottom = HWY_MIN(n, g.height - y);
-    const int64_t left = HWY_MAX(-x, 0), right = HWY_MIN(n, g.width - x);
+    EdgePixels<n> pixels;
+    pixels.left = -x;
+    pixels.right = g.width - x;
     for (int64_t c = 0; c < g.channels; c += lanes) {
-      const int64_t offset = strides.channel(c) + corner;
-      for (int64_t i = top; i < bottom; ++i)
-        for (int64_t j = left; j < right; ++j)
-          hn::Store(hn::LoadU(d, image + (offset + i * strides.row + j * strides.pixel)), d,
-                    patch + (i * n + j) * lanes);
-      winograd_data<kOutputs>(patch, n * lanes, lanes, to + c * w.points());
+      for (int64_t i = 0; i < n; ++i) {
+        const bool inside = y + i >= 0 && y + i < g.height;
+        pixels.rows[i] = inside ? corner + strides.channel(c) + i * strides.row : kZeros;
+        pixels.steps[i] = inside ? strides.pixel : 0;
+      }
+      winograd_data<kOutputs>(pixels, to + c * w.points());
     }
   }
 }

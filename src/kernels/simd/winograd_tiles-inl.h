@@ -271,6 +271,8 @@ void convolve_tiles(const WinogradConvolution& w, const WinogradTask& task) {
   const int64_t tiles = (task.last - task.first) * w.tiles_per_image();
   FlatTiles<kOutputs, kPooled> flat(w, task);
   TilePlace place(w, task.first, 0);
+  TilePrefetch ahead(TilePlace(w, task.first, kTilesAhead), task.src, task.src_strides, w.g.height,
+                     w.g.width, w.g.channels, /*shift=*/2);
   for (int64_t next = 0; next < tiles;) {
     constexpr int64_t kMost = WinogradConvolution::kMostBlockTiles;
     BlockTile block[kMost], copies[kMost];
@@ -278,14 +280,16 @@ void convolve_tiles(const WinogradConvolution& w, const WinogradTask& task) {
     for (; next < tiles && count < w.block_tiles && copied < kMost; ++next, place.next()) {
       const BlockTile tile{place.image, place.row, place.column};
       if (flat.is_copy(tile)) {
+        ahead.next();
         copies[copied++] = tile;
         continue;
       }
-      transform_data<kOutputs>(w, task.src, task.src_strides, place, 1,
+      transform_data<kOutputs>(w, task.src, task.src_strides, place, 1, ahead,
                                task.data + count * w.data_stride());
       block[count++] = tile;
     }
-    // While this block is multiplied, whose operands are near, the next one's come nearer.
+    // While this block is multiplied, whose operands are near, the next one's come nearer: to L2,
+    // from where `ahead` takes them.
     BlockPrefetch prefetch(task, place, w.block_tiles);
     for (int64_t o = 0; o < w.g.out_channels; o += kGroupVectors * lanes) {
       const int64_t vectors =

@@ -125,17 +125,41 @@ HWY_INLINE void store_points(const V (&columns)[kOutputs + 2], float* to) {
   for (int j = 0; j < n; ++j) hn::Store(out[j], D(), to + j * hn::Lanes(D()));
 }
 
+// The pixels of a tile that lies in its image.
+struct InnerPixels {
+  const float* corner;
+  int64_t row, pixel;
+
+  static constexpr bool outside(int) { return false; }
+  HWY_INLINE V at(int i, int j) const { return hn::LoadU(D(), corner + i * row + j * pixel); }
+};
+
+// Of one of which rows or columns lie outside, where all is zero.
+template <int kSide>
+struct EdgePixels {
+  const float* rows[kSide];  // one outside is a vector of zeros, with a step of 0
+  int64_t steps[kSide];
+  int64_t left, right;  // columns [left, right) are inside
+
+  HWY_INLINE bool outside(int j) const { return j < left || j >= right; }
+  HWY_INLINE V at(int i, int j) const { return hn::LoadU(D(), rows[i] + j * steps[i]); }
+};
+
 // Two rows of a tile's points at a time, which share most of their sums: 12 vectors are in
 // registers then. All 36 of a tile are in none, and to load data twice costs less than to store and
 // load them.
-template <int kFirst, int kSecond>
-HWY_INLINE void two_rows_of_points(const float* src, int64_t row, int64_t pixel, float* to) {
+template <int kFirst, int kSecond, class Pixels>
+HWY_INLINE void two_rows_of_points(const Pixels& pixels, float* to) {
   V first[6], second[6];
   PRONGHORN_UNROLL
   for (int j = 0; j < 6; ++j) {
+    if (pixels.outside(j)) {
+      first[j] = second[j] = hn::Zero(D());
+      continue;
+    }
     V in[6], out[6];
     PRONGHORN_UNROLL
-    for (int i = 0; i < 6; ++i) in[i] = hn::LoadU(D(), src + i * row + j * pixel);
+    for (int i = 0; i < 6; ++i) in[i] = pixels.at(i, j);
     WinogradTransforms<4>::data(in, out);  // of which what isn't used is not computed
     first[j] = out[kFirst];
     second[j] = out[kSecond];
@@ -145,20 +169,25 @@ HWY_INLINE void two_rows_of_points(const float* src, int64_t row, int64_t pixel,
 }
 
 // A tile of data: from (m + 2) x (m + 2) pixels to as many points, vector after vector.
-template <int kOutputs>
-HWY_INLINE void winograd_data(const float* src, int64_t row, int64_t pixel, float* to) {
+template <int kOutputs, class Pixels>
+HWY_INLINE void winograd_data(const Pixels& pixels, float* to) {
   if constexpr (kOutputs == 4) {
-    two_rows_of_points<1, 2>(src, row, pixel, to);
-    two_rows_of_points<3, 4>(src, row, pixel, to);
-    two_rows_of_points<0, 5>(src, row, pixel, to);
+    two_rows_of_points<1, 2>(pixels, to);
+    two_rows_of_points<3, 4>(pixels, to);
+    two_rows_of_points<0, 5>(pixels, to);
   } else {
     constexpr int n = kOutputs + 2;
     V rows[n][n];
     PRONGHORN_UNROLL
     for (int j = 0; j < n; ++j) {
+      if (pixels.outside(j)) {
+        PRONGHORN_UNROLL
+        for (int i = 0; i < n; ++i) rows[i][j] = hn::Zero(D());
+        continue;
+      }
       V in[n], out[n];
       PRONGHORN_UNROLL
-      for (int i = 0; i < n; ++i) in[i] = hn::LoadU(D(), src + i * row + j * pixel);
+      for (int i = 0; i < n; ++i) in[i] = pixels.at(i, j);
       WinogradTransforms<kOutputs>::data(in, out);
       PRONGHORN_UNROLL
       for (int i = 0; i < n; ++i) rows[i][j] = out[i];
