@@ -52,6 +52,9 @@ const Names kArguments = {{"init", "kernel_initializer"},
                           {"p", "rate"},
                           {"sigma", "stddev"}};
 
+const Names kInitializers = {
+    {"uniform", "random_uniform"}, {"normal", "random_normal"}, {"zero", "zeros"}, {"one", "ones"}};
+
 // Arguments that say how, not what, or say again what the input's shape says.
 constexpr std::array<std::string_view, 6> kNeedless = {
     "input_dtype", "consume_less", "implementation", "input_length", "batch_size", "time_major"};
@@ -87,7 +90,8 @@ class Modernizer {
   explicit Modernizer(bool& channels_first) : channels_first_(channels_first) {}
 
   Json model(const Json& json) {
-    find_channels_first(json);
+    // Keras 3 names a module; its channels-first layers stay what they are.
+    if (json.is_object() && !json.contains("module")) find_channels_first(json);
     return modern_model(json);
   }
 
@@ -193,6 +197,10 @@ class Modernizer {
     for (auto& [key, value] : modern.items()) {
       if (key.ends_with("_regularizer") || key.ends_with("_constraint"))
         value = modern_object(value);
+      if (key.ends_with("_initializer") && value.is_string())
+        if (const auto found = kInitializers.find(value.get_ref<const std::string&>());
+            found != kInitializers.end())
+          value = found->second;
       if (key == "data_format" && value == "tf") value = "channels_last";
       if (key == "data_format" && value == "th") value = "channels_first";
     }
