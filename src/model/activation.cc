@@ -37,9 +37,9 @@ ValueId hard_sigmoid(Builder& builder, ValueId src) {
 ValueId glu(Builder& builder, ValueId src) {
   const Shape shape = builder.graph().value(src).shape;
   const int64_t axis = shape.rank() - 1, half = shape.back() / 2;
-  const ValueId gate = graph::slice(builder, src, axis, half, half);
-  return graph::multiply(builder, stage<F::kSigmoid>(builder, gate),
-                         graph::slice(builder, src, axis, 0, half));
+  // One statement each: the order of arguments is the compiler's.
+  const ValueId gate = stage<F::kSigmoid>(builder, graph::slice(builder, src, axis, half, half));
+  return graph::multiply(builder, gate, graph::slice(builder, src, axis, 0, half));
 }
 
 struct Entry {

@@ -134,7 +134,6 @@ std::vector<KerasArgument> layer_arguments(std::string_view class_name) {
                                {"n", 1},
                                {"num_tokens", 1},
                                {"rate", 0.5},
-                               {"scale", 1},
                                {"stddev", 1},
                                {"target_shape", {1}},
                                {"units", 1},

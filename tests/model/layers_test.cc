@@ -192,8 +192,21 @@ TEST(Layers, WriteTheConfigThatTheyRead) {
     if (class_name == "InputLayer") config = {{"batch_shape", {nullptr, 4}}};
     if (class_name == "Dense") config["units"] = 3;
     if (class_name == "Conv2D") config.update({{"filters", 3}, {"kernel_size", {3, 2}}});
+    if (class_name == "Conv1D") config.update({{"filters", 3}, {"kernel_size", {3}}});
+    if (class_name == "Conv2DTranspose") config.update({{"filters", 3}, {"kernel_size", {3, 2}}});
+    if (class_name == "Conv1DTranspose") config.update({{"filters", 3}, {"kernel_size", {3}}});
+    if (class_name == "DepthwiseConv2D") config["kernel_size"] = {3, 2};
+    if (class_name == "DepthwiseConv1D") config["kernel_size"] = {3};
+    if (class_name == "SeparableConv2D") config.update({{"filters", 3}, {"kernel_size", {3, 2}}});
+    if (class_name == "SeparableConv1D") config.update({{"filters", 3}, {"kernel_size", {3}}});
     if (class_name == "Reshape") config["target_shape"] = {2, -1};
-    if (class_name == "Dropout") config["rate"] = 0.5;
+    if (class_name == "Permute") config["dims"] = {2, 1};
+    if (class_name == "RepeatVector") config["n"] = 3;
+    if (class_name == "Rescaling") config["scale"] = 0.5;
+    if (class_name == "CategoryEncoding") config["num_tokens"] = 3;
+    if (class_name == "Discretization") config["bin_boundaries"] = {0.5, 1.5};
+    if (class_name.ends_with("Dropout") || class_name.starts_with("SpatialDropout"))
+      config["rate"] = 0.5;
     if (class_name == "Activation") config["activation"] = "tanh";
     const auto layer = layer_from_config(class_name, config);
     EXPECT_EQ(layer->class_name(), class_name);

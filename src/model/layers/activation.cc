@@ -142,8 +142,8 @@ class PReLU final : public Layer {
     constexpr double kInfinity = std::numeric_limits<double>::infinity();
     const graph::ValueId below =
         graph::elementwise(builder, src, {F::kClip, -1, -kInfinity, 0, 0.0});
-    return graph::add(builder, graph::multiply(builder, below, alpha),
-                      graph::elementwise(builder, src, {F::kRelu}));
+    const graph::ValueId scaled = graph::multiply(builder, below, alpha);
+    return graph::add(builder, scaled, graph::elementwise(builder, src, {F::kRelu}));
   }
 
  protected:

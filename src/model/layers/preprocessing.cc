@@ -311,8 +311,9 @@ void append_numbers(const Json& value, std::string_view name, const ConfigReader
 
 std::shared_ptr<Layer> make_rescaling(ConfigReader& reader) {
   const std::optional<double> scale = reader.optional_real("scale");
+  const double offset = reader.real("offset", 0);
   if (!scale) reader.fail("scale", "is missing");
-  return std::make_shared<Rescaling>(*scale, reader.real("offset", 0));
+  return std::make_shared<Rescaling>(*scale, offset);
 }
 
 std::shared_ptr<Layer> make_normalization(ConfigReader& reader) {
