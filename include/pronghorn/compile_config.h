@@ -1,9 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "pronghorn/loss.h"
+#include "pronghorn/metric.h"
 
 namespace pronghorn {
 
@@ -40,23 +44,29 @@ enum class Preset : uint8_t { kKeras3, kKeras2017 };
 Optimizer optimizer(std::string_view name, Preset preset = Preset::kKeras3);
 std::vector<std::string> optimizer_names();
 
-// The names that CompileConfig takes, without the short ones.
-std::vector<std::string> loss_names();
-std::vector<std::string> metric_names();
+// What one output of a model with several is compiled with.
+struct OutputConfig {
+  // The output's name, that of the layer that computes it; empty: by place in the list.
+  std::string output;
+  // Empty (no name): this output has no loss, and needs no labels. None: CompileConfig::loss.
+  std::optional<Loss> loss;
+  // What its loss counts in the total.
+  double loss_weight = 1;
+  std::vector<Metric> metrics = {};
+  std::vector<Metric> weighted_metrics = {};
+};
 
 // Arguments of Model::compile.
 struct CompileConfig {
   Optimizer optimizer;
-  // "categorical_crossentropy", "sparse_categorical_crossentropy", "binary_crossentropy",
-  // "mean_squared_error" ("mse") or "mean_absolute_error" ("mae").
-  std::string loss = "categorical_crossentropy";
-  // The outputs are logits, not probabilities (the crossentropies only).
-  bool from_logits = false;
-  // "accuracy" (Keras's automatic choice of flavour by shapes), "binary_accuracy",
-  // "categorical_accuracy", "sparse_categorical_accuracy", "top_k_categorical_accuracy",
-  // "sparse_top_k_categorical_accuracy" (k = 5; "top_3_categorical_accuracy" for another k),
-  // "mean_squared_error", "mean_absolute_error".
-  std::vector<std::string> metrics = {};
+  // Of each output that `outputs` says no other of.
+  Loss loss = "categorical_crossentropy";
+  // Of a model with one output; or, as in Keras, one for each output. Sample weights are for the
+  // weighted ones alone.
+  std::vector<Metric> metrics = {};
+  std::vector<Metric> weighted_metrics = {};
+  // Of a model with several outputs, or with a weight for its loss.
+  std::vector<OutputConfig> outputs = {};
   // Seeds everything random: initial weights, shuffling, dropout.
   uint64_t seed = 0;
   // 0: one per CPU. Never changes a result.

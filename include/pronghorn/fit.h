@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <vector>
 
 #include "pronghorn/callbacks.h"
@@ -20,8 +21,15 @@ struct FitOptions {
   std::vector<Callback*> callbacks = {};
   // The last fraction of the samples, taken before shuffling, is kept for validation.
   double validation_split = 0;
-  // Takes precedence over validation_split.
+  // Takes precedence over validation_split. With weights of its own, or none.
   const Dataset* validation_data = nullptr;
+  // What the loss of a sample of a class is multiplied by; 1 for a class that isn't there. For a
+  // model with one output, and not together with sample_weight.
+  std::map<int64_t, double> class_weight = {};
+  // What the loss of a sample is multiplied by: (n), or a number for each row of the output. One
+  // array is for all outputs. As in Keras the weighted sum is divided by the number of rows, not by
+  // the sum of the weights. The arrays must live until fit returns.
+  Arrays sample_weight = {};
   bool shuffle = true;
   int initial_epoch = 0;
   // Filled when fit returns, where given: each op timed in the training's own steps. Of the steps
@@ -35,6 +43,8 @@ struct FitOptions {
 struct EvaluateOptions {
   int64_t batch_size = 32;
   Verbose verbose = Verbose::kAuto;
+  // As in FitOptions; predict has no use for it.
+  Arrays sample_weight = {};
 };
 
 }  // namespace pronghorn

@@ -45,6 +45,9 @@ class Model {
   // Without the batch.
   Shape input_shape() const;
   Shape output_shape() const;
+  // Of the layers where they begin and end, in the model's order.
+  std::vector<std::string> input_names() const;
+  std::vector<std::string> output_names() const;
 
   // Keras's summary, and each layer's forward multiply-accumulates per image as one more column.
   // Lines are at most `line_length` characters long; 0: as long as Keras's (88, or 108 for a model
@@ -90,11 +93,19 @@ class Model {
   // x: samples of the model's input shape, axes of extent 1 left out or added, or of any shape with
   // as many elements where the model takes rows: (n, 28, 28, 1) for (784,). y: class numbers for
   // sparse_categorical_crossentropy; for categorical_crossentropy one-hot rows, or class numbers,
-  // which are turned into such. Throws Error where model, data and configuration don't fit.
-  History fit(const Array& x, const Array& y, const FitOptions& options = {});
-  // "loss" first, then the metrics in the order of their names.
-  Logs evaluate(const Array& x, const Array& y, const EvaluateOptions& options = {});
-  Array predict(const Array& x, const EvaluateOptions& options = {});
+  // which are turned into such. Of a model with several inputs or outputs, an array for each, in
+  // order or by name; an output without a loss needs no labels. Throws Error where model, data and
+  // configuration don't fit.
+  //
+  // Logged are the loss and the metrics; of a model with several losses also each loss, as
+  // "NAME_loss" by the output's name and without its weight, and metrics as "NAME_METRIC".
+  History fit(const Arrays& x, const Arrays& y, const FitOptions& options = {});
+  // "loss" first, then the others in the order of their names.
+  Logs evaluate(const Arrays& x, const Arrays& y, const EvaluateOptions& options = {});
+  // Of a model with one output.
+  Array predict(const Arrays& x, const EvaluateOptions& options = {});
+  // An array for each output, in the model's order and by its name.
+  std::vector<NamedArray> predict_outputs(const Arrays& x, const EvaluateOptions& options = {});
 
   // For the library's own folders.
   model::Model& implementation() const { return *model_; }

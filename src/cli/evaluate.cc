@@ -27,17 +27,19 @@ struct EvaluateCommand {
 void evaluate(const EvaluateCommand& options) {
   Model model = load_model(options.model);
   load_trained_weights(model, options.weights);
-  Dataset data = load_part(options.data, options.part);
+  Dataset data = load_part(options.data, options.part, model);
   const CompileConfig config = config_for(model, data, options.loss, options.run);
   suit_labels(data, config, model);
   model.compile(config);
-  const Logs logs = model.evaluate(data.x, data.y, {options.batch_size, Verbose::kSilent});
+  const Logs logs =
+      model.evaluate(data.all_inputs(), data.all_labels(),
+                     {options.batch_size, Verbose::kSilent, data.all_sample_weights()});
   if (!options.json) {
-    fmt::print("{} samples: {}\n", with_commas(data.x.samples()), to_text(logs));
+    fmt::print("{} samples: {}\n", with_commas(data.all_inputs().samples()), to_text(logs));
     return;
   }
   nlohmann::ordered_json json = to_json(logs);
-  json["samples"] = data.x.samples();
+  json["samples"] = data.all_inputs().samples();
   print_json(json);
 }
 

@@ -19,6 +19,7 @@ std::string short_name(const std::string& name_or_path) {
 
 // What a script would most likely give to compile(): there are no labels to ask.
 std::string likely_loss(const Model& model) {
+  if (model.output_names().size() != 1) return "mean_squared_error";
   const Shape output = model.output_shape();
   if (output.rank() != 1) return "mean_squared_error";
   return output.back() == 1 ? "binary_crossentropy" : "categorical_crossentropy";
@@ -94,7 +95,10 @@ ExplainOptions explain_options(const ExplainFlags& flags, const Model& model) {
     options.config = *model.file_config();
   else
     options.config.loss = likely_loss(model);
-  if (!flags.loss.empty()) options.config.loss = flags.loss;
+  if (!flags.loss.empty()) {
+    options.config.loss = flags.loss;
+    for (OutputConfig& output : options.config.outputs) output.loss.reset();
+  }
   if (!flags.optimizer.empty() || !flags.preset.empty()) {
     options.config.optimizer =
         optimizer(flags.optimizer.empty() ? options.config.optimizer.name : flags.optimizer,

@@ -4,7 +4,9 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
 #include <cmath>
+#include <initializer_list>
 #include <sstream>
 #include <utility>
 
@@ -39,13 +41,81 @@ Dataset load_arrays(const DataOptions& options) {
   return data;
 }
 
-bool is_binary(const CompileConfig& config) {
-  return config.loss == "binary_crossentropy" || config.loss == "bce";
+bool is_one_of(const Loss& loss, std::initializer_list<const char*> names) {
+  return std::any_of(names.begin(), names.end(),
+                     [&](const char* name) { return loss.name == name; });
 }
 
-bool is_error_loss(const CompileConfig& config) {
-  return config.loss == "mean_squared_error" || config.loss == "mse" ||
-         config.loss == "mean_absolute_error" || config.loss == "mae";
+// Whether its labels are targets or class rows, never class numbers.
+bool takes_rows(const Loss& loss) {
+  return !is_one_of(
+      loss, {"sparse_categorical_crossentropy", "SparseCategoricalCrossentropy",
+             "categorical_crossentropy", "CategoricalCrossentropy",
+             "categorical_focal_crossentropy", "CategoricalFocalCrossentropy",
+             "categorical_generalized_cross_entropy", "CategoricalGeneralizedCrossEntropy"});
+}
+
+// "NAME" or "OUTPUT=NAME"; the first is empty without an output.
+std::pair<std::string, std::string> split_output(const std::string& text) {
+  const size_t equals = text.find('=');
+  if (equals == std::string::npos || text.starts_with('{')) return {"", text};
+  return {text.substr(0, equals), text.substr(equals + 1)};
+}
+
+std::vector<std::string> split_commas(const std::string& text) {
+  std::vector<std::string> parts;
+  std::istringstream stream(text);
+  for (std::string part; std::getline(stream, part, ',');) parts.push_back(part);
+  return parts;
+}
+
+OutputConfig& output_of(CompileConfig& config, const std::string& name) {
+  for (OutputConfig& output : config.outputs)
+    if (output.output == name) return output;
+  config.outputs.emplace_back().output = name;
+  return config.outputs.back();
+}
+
+void set_losses(const std::string& text, CompileConfig& config) {
+  if (text.starts_with('{')) {
+    config.loss = loss_from_json(text);
+    for (OutputConfig& output : config.outputs) output.loss.reset();
+    return;
+  }
+  for (const std::string& part : split_commas(text)) {
+    const auto [output, name] = split_output(part);
+    if (output.empty()) {
+      config.loss = name;
+      for (OutputConfig& other : config.outputs) other.loss.reset();
+    } else {
+      output_of(config, output).loss = Loss(name);
+    }
+  }
+}
+
+void set_metrics(const std::string& text, CompileConfig& config) {
+  config.metrics.clear();
+  for (OutputConfig& output : config.outputs) output.metrics.clear();
+  if (text.starts_with('[')) {
+    config.metrics = metrics_from_json(text);
+    return;
+  }
+  for (const std::string& part : split_commas(text)) {
+    const auto [output, name] = split_output(part);
+    (output.empty() ? config.metrics : output_of(config, output).metrics).emplace_back(name);
+  }
+}
+
+void set_loss_weights(const std::string& text, CompileConfig& config) {
+  for (const std::string& part : split_commas(text)) {
+    const auto [output, number] = split_output(part);
+    double weight = 0;
+    const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), weight);
+    if (output.empty() || error != std::errc() || end != number.data() + number.size())
+      throw ArgumentError(fmt::format(
+          "--loss-weights: '{}'; OUTPUT=NUMBER, as in main=1,aux=0.3, would be right", part));
+    output_of(config, output).loss_weight = weight;
+  }
 }
 
 }  // namespace
@@ -54,7 +124,9 @@ void add_data_options(CLI::App& command, DataOptions& options, bool required) {
   command
       .add_option("--data", options.data,
                   "A named data set (see 'pronghorn data'), an .npz file with x_train, y_train, "
-                  "x_test, y_test or x, y; a .csv file; or an .npy file of samples")
+                  "x_test, y_test or x, y, or with an array for each input and output of the model "
+                  "by its name (INPUT_train, OUTPUT_test and so on; of weights sample_weight, or "
+                  "OUTPUT_sample_weight); a .csv file; or an .npy file of samples")
       ->required(required)
       ->type_name("NAME|FILE");
   command.add_option("--labels", options.labels, "The labels of an .npy file's samples")
@@ -67,7 +139,7 @@ void add_data_options(CLI::App& command, DataOptions& options, bool required) {
       ->capture_default_str();
 }
 
-LoadedData load_data(const DataOptions& options) {
+LoadedData load_data(const DataOptions& options, const Model& model) {
   const std::string& name = options.data;
   if (!options.labels.empty() && !name.ends_with(".npy")) {
     throw ArgumentError(fmt::format(
@@ -79,10 +151,11 @@ LoadedData load_data(const DataOptions& options) {
   } else if (name.ends_with(".npy")) {
     loaded.train = load_arrays(options);
   } else {
-    TrainAndTest both =
-        name.ends_with(".npz") ? load_npz(name) : load_dataset(name, options.data_dir);
+    TrainAndTest both = name.ends_with(".npz") ? load_npz(name, /*scale_bytes=*/true,
+                                                          model.input_names(), model.output_names())
+                                               : load_dataset(name, options.data_dir);
     loaded.train = std::move(both.train);
-    if (both.test.x.samples() > 0) loaded.test = std::move(both.test);
+    if (both.test.all_inputs().samples() > 0) loaded.test = std::move(both.test);
   }
   return loaded;
 }
@@ -121,8 +194,8 @@ void write_trained(const Model& model, const std::string& path) {
   path.ends_with(".keras") ? model.save(path) : model.save_weights(path);
 }
 
-Dataset load_part(const DataOptions& options, const std::string& part) {
-  LoadedData loaded = load_data(options);
+Dataset load_part(const DataOptions& options, const std::string& part, const Model& model) {
+  LoadedData loaded = load_data(options, model);
   if (part == "train" || !loaded.test) return std::move(loaded.train);
   return *std::move(loaded.test);
 }
@@ -170,23 +243,32 @@ void apply(const RunOptions& options, CompileConfig& config) {
 void add_loss_options(CLI::App& command, LossOptions& options) {
   command
       .add_option("--loss", options.loss,
-                  fmt::format("{}; default: the model file's, else what suits the labels",
+                  fmt::format("{}; or OUTPUT=NAME,... of a model with several outputs; or Keras's "
+                              "JSON of one, with arguments. Default: the model file's, else what "
+                              "suits the labels",
                               fmt::join(loss_names(), ", ")))
       ->type_name("NAME");
+  command
+      .add_option("--loss-weights", options.loss_weights,
+                  "What the loss of each output counts in the total: OUTPUT=NUMBER,...")
+      ->type_name("NUMBERS");
   command.add_flag("--from-logits", options.from_logits,
                    "The model's outputs are logits, not probabilities");
   command
-      .add_option("--metrics", options.metrics,
-                  "Separated by commas; default: the model file's, else accuracy for classes. "
-                  "Known: " +
-                      fmt::format("{}", fmt::join(metric_names(), ", ")))
+      .add_option(
+          "--metrics", options.metrics,
+          "Separated by commas, OUTPUT=NAME of a model with several outputs; or Keras's JSON "
+          "of a list of them. Default: the model file's, else accuracy for classes. "
+          "Known: " +
+              fmt::format("{}", fmt::join(metric_names(), ", ")))
       ->type_name("NAMES");
 }
 
 CompileConfig config_for(const Model& model, const Dataset& data, const LossOptions& loss,
                          const RunOptions& run) {
   CompileConfig config;
-  const bool several_outputs = model.output_shape().rank() > 0 && model.output_shape().back() > 1;
+  const bool several_outputs = model.output_names().size() == 1 &&
+                               model.output_shape().rank() > 0 && model.output_shape().back() > 1;
   const bool one_hot = data.y.shape.rank() > 1 && data.y.shape.back() > 1;
   if (model.file_config()) {
     config = *model.file_config();
@@ -197,24 +279,22 @@ CompileConfig config_for(const Model& model, const Dataset& data, const LossOpti
                                     : "binary_crossentropy";
     if (classes) config.metrics = {"accuracy"};
   }
-  if (!loss.loss.empty()) {
-    config.loss = loss.loss;
-    config.from_logits = false;  // the file said it of another loss
+  if (!loss.loss.empty()) set_losses(loss.loss, config);
+  if (loss.from_logits) {
+    config.loss.from_logits = true;
+    for (OutputConfig& output : config.outputs)
+      if (output.loss) output.loss->from_logits = true;
   }
-  if (loss.from_logits) config.from_logits = true;
-  if (!loss.metrics.empty()) {
-    config.metrics.clear();
-    std::istringstream names(loss.metrics);
-    for (std::string name; std::getline(names, name, ',');) config.metrics.push_back(name);
-  }
+  if (!loss.metrics.empty()) set_metrics(loss.metrics, config);
+  if (!loss.loss_weights.empty()) set_loss_weights(loss.loss_weights, config);
   apply(run, config);
   return config;
 }
 
 void suit_labels(Dataset& data, const CompileConfig& config, const Model& model) {
+  if (model.output_names().size() != 1) return;
   const Shape outputs = model.output_shape();
-  const bool targets = is_binary(config) || is_error_loss(config);
-  if (targets && data.classes > 0 && outputs.rank() == 1 && outputs.back() > 1) {
+  if (takes_rows(config.loss) && data.classes > 0 && outputs.rank() == 1 && outputs.back() > 1) {
     data.y = to_categorical(data.y, outputs.back());
     data.classes = 0;
   }

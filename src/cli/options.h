@@ -33,7 +33,8 @@ struct LoadedData {
   // The test part of a data set that has one.
   std::optional<Dataset> test;
 };
-LoadedData load_data(const DataOptions& options);
+// `model` says how the arrays of an .npz file are called.
+LoadedData load_data(const DataOptions& options, const Model& model);
 
 // What evaluate and predict ask of: --weights, --data and what belongs to it, --part.
 void add_trained_options(CLI::App& command, std::string& weights, DataOptions& data,
@@ -41,7 +42,7 @@ void add_trained_options(CLI::App& command, std::string& weights, DataOptions& d
 // Loads the file, where one is given; refuses a model that would have only initial weights.
 void load_trained_weights(Model& model, const std::string& weights);
 // What they look at: the test part where there is one.
-Dataset load_part(const DataOptions& options, const std::string& part);
+Dataset load_part(const DataOptions& options, const std::string& part, const Model& model);
 
 // What a training writes: a whole model as .keras, or weights.
 inline constexpr const char* kTrainedFiles = "FILE.keras|.weights.h5|.safetensors";
@@ -63,9 +64,11 @@ void add_policy_options(CLI::App& command, RunOptions& options);
 void add_kernel_options(CLI::App& command, RunOptions& options);
 void apply(const RunOptions& options, CompileConfig& config);
 
-// --loss, --metrics.
+// --loss, --loss-weights, --metrics.
 struct LossOptions {
+  // A name, OUTPUT=NAME separated by commas, or JSON.
   std::string loss;
+  std::string loss_weights;
   bool from_logits = false;
   // Separated by commas.
   std::string metrics;

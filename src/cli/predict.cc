@@ -75,6 +75,14 @@ void check_out(const PredictCommand& options, const Model& model) {
     }
     check_writable(options.out);
   }
+  if (model.output_names().size() > 1) {
+    if (!npy || options.json)
+      throw ArgumentError(fmt::format(
+          "the model has {} outputs, which fit no line; write them with --out FILE.npy, each to "
+          "FILE.OUTPUT.npy",
+          model.output_names().size()));
+    return;
+  }
   if (model.output_shape().rank() != 1 && (!npy || options.json)) {
     throw ArgumentError(fmt::format("outputs of {} fit no line; write them with --out FILE.npy",
                                     model.output_shape().to_string()));
@@ -85,11 +93,18 @@ void predict(const PredictCommand& options) {
   Model model = load_model(options.model);
   check_out(options, model);
   load_trained_weights(model, options.weights);
-  const Dataset data = load_part(options.data, options.part);
+  const Dataset data = load_part(options.data, options.part, model);
   CompileConfig config;
   apply(options.run, config);
   model.compile(config);
-  const Array outputs = model.predict(data.x, {options.batch_size, Verbose::kSilent});
+  if (model.output_names().size() > 1) {
+    const std::string stem = options.out.substr(0, options.out.size() - std::string(".npy").size());
+    for (const NamedArray& output :
+         model.predict_outputs(data.all_inputs(), {options.batch_size, Verbose::kSilent}))
+      save_npy(fmt::format("{}.{}.npy", stem, output.name), output.array);
+    return;
+  }
+  const Array outputs = model.predict(data.all_inputs(), {options.batch_size, Verbose::kSilent});
 
   if (options.out.ends_with(".npy")) save_npy(options.out, outputs);
   if (options.out.ends_with(".csv")) save_text(options.out, as_csv(outputs));

@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <functional>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <numeric>
@@ -42,6 +44,7 @@ struct TrainCommand {
   int initial_epoch = FitOptions{}.initial_epoch;
   int64_t batch_size = FitOptions{}.batch_size;
   std::optional<double> validation_split;
+  std::string class_weight;
   bool no_shuffle = false;
   std::optional<uint64_t> seed;
   std::string weights;
@@ -115,8 +118,8 @@ Verbose verbosity(const TrainCommand& options) {
 
 // How many samples a training of this data trains and validates on.
 std::pair<int64_t, int64_t> parts(const LoadedData& data, const FitOptions& fit) {
-  const int64_t samples = data.train.x.samples();
-  if (fit.validation_data != nullptr) return {samples, fit.validation_data->x.samples()};
+  const int64_t samples = data.train.all_inputs().samples();
+  if (fit.validation_data != nullptr) return {samples, fit.validation_data->all_inputs().samples()};
   const auto training =
       static_cast<int64_t>(static_cast<double>(samples) * (1 - fit.validation_split));
   return {training, samples - training};
@@ -137,6 +140,37 @@ class Announcement : public Callback {
   int epochs_ = 0;
 };
 
+// Of all outputs, or each by its name.
+std::string losses_of(const CompileConfig& config) {
+  std::string text;
+  for (const OutputConfig& output : config.outputs)
+    if (output.loss)
+      text += fmt::format("{}{}{}{}", text.empty() ? "" : ", ", output.output,
+                          output.output.empty() ? "" : "=",
+                          output.loss->name.empty() ? "none" : output.loss->name);
+  return text.empty() ? config.loss.name : text;
+}
+
+std::map<int64_t, double> parse_class_weight(const std::string& text) {
+  const auto wrong = [&] {
+    return ArgumentError(fmt::format(
+        "--class-weight '{}': JSON of class numbers and weights, {{\"0\": 1, \"1\": 5}}, would be "
+        "right",
+        text));
+  };
+  const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) throw wrong();
+  std::map<int64_t, double> weights;
+  for (const auto& [name, weight] : json.items()) {
+    int64_t number = 0;
+    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
+    if (error != std::errc() || end != name.data() + name.size() || !weight.is_number())
+      throw wrong();
+    weights[number] = weight.get<double>();
+  }
+  return weights;
+}
+
 std::string announcement(const TrainCommand& options, const Model& model,
                          const CompileConfig& config, const LoadedData& data,
                          const FitOptions& fit) {
@@ -147,7 +181,7 @@ std::string announcement(const TrainCommand& options, const Model& model,
       "{}, learning rate {}, {}, batch size {}{}\n",
       options.model, with_commas(model.count_params()), with_commas(model.multiply_accumulates()),
       options.data.data, with_commas(training), with_commas(validation), config.optimizer.name,
-      config.optimizer.learning_rate, config.loss, options.batch_size,
+      config.optimizer.learning_rate, losses_of(config), options.batch_size,
       model.optimizer_steps() == 0
           ? ""
           : fmt::format("; goes on after {} steps", with_commas(model.optimizer_steps())));
@@ -187,7 +221,7 @@ nlohmann::ordered_json as_json(const TrainCommand& options, const Model& model,
   json["batch_size"] = options.batch_size;
   json["optimizer"] = config.optimizer.name;
   json["learning_rate"] = config.optimizer.learning_rate;
-  json["loss_function"] = config.loss;
+  json["loss_function"] = losses_of(config);
   json["seed"] = config.seed;
   json["epochs"] = history.epoch.size();
   json["seconds_per_epoch"] = history.epoch_seconds;
@@ -209,7 +243,7 @@ void train(const TrainCommand& options) {
   if (!options.tensorboard.empty()) TensorBoard(options.tensorboard);  // makes its directory
 
   Model model = load_model(options.model);
-  LoadedData data = load_data(options.data);
+  LoadedData data = load_data(options.data, model);
   CompileConfig config = config_for(model, data.train, options.loss, options.run);
   config.optimizer = optimizer_for(config, options.optimizer);
   if (options.seed) config.seed = *options.seed;
@@ -224,6 +258,8 @@ void train(const TrainCommand& options) {
   fit.initial_epoch = options.initial_epoch;
   fit.shuffle = !options.no_shuffle;
   fit.verbose = verbosity(options);
+  fit.sample_weight = data.train.all_sample_weights();
+  if (!options.class_weight.empty()) fit.class_weight = parse_class_weight(options.class_weight);
   StepProfile profile;
   if (options.profile || !options.trace.empty()) fit.profile = &profile;
   if (!options.trace.empty()) fit.trace_steps = 3;
@@ -243,7 +279,7 @@ void train(const TrainCommand& options) {
   fit.callbacks.insert(fit.callbacks.begin(), &announce);
   History history;
   try {
-    history = model.fit(data.train.x, data.train.y, fit);
+    history = model.fit(data.train.all_inputs(), data.train.all_labels(), fit);
   } catch (const Error& error) {
     // A checkpoint's disk that is full, say: what was trained until then is not lost.
     if (announce.epochs() == 0 || options.out.empty()) throw;
@@ -338,6 +374,11 @@ void add_train(CLI::App& program) {
   command.add_option("--validation-split", options->validation_split,
                      "The last fraction of the samples is kept for validation; default: the test "
                      "part of a data set that has one, else 0");
+  command
+      .add_option("--class-weight", options->class_weight,
+                  "What the loss of a sample of a class is multiplied by, 1 for others: "
+                  "'{\"0\": 1, \"1\": 5}'. Weights of samples come with the data")
+      ->type_name("JSON");
   command.add_flag("--no-shuffle", options->no_shuffle,
                    "Takes the samples in the same order always");
   command

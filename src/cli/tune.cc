@@ -37,7 +37,7 @@ void tune_model(const TuneCommand& command) {
   options.reference = command.reference;
   Dataset data;
   if (!command.data.data.empty()) {
-    data = load_data(command.data).train;
+    data = load_data(command.data, named.model).train;
     options.data = &data;
   }
   const bool shows_progress = isatty(STDERR_FILENO) != 0;

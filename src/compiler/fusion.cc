@@ -111,7 +111,6 @@ void fuse_softmax_cross_entropy(Graph& graph) {
     if (!is_softmax_loss(graph.ops[index])) continue;
     Op& loss = graph.ops[index];
     const ValueId y_pred = loss.inputs[0];
-    const ValueId y_true = loss.inputs[1];
     graph::Attributes attributes = loss.attributes;
     attributes.set("from_logits", int64_t{1});
 
@@ -131,7 +130,7 @@ void fuse_softmax_cross_entropy(Graph& graph) {
     Op fused = loss;
     fused.kind = &graph::softmax_cross_entropy_kind();
     fused.attributes = std::move(attributes);
-    fused.inputs = {graph.ops[static_cast<size_t>(writer)].inputs[0], y_true};
+    fused.inputs[0] = graph.ops[static_cast<size_t>(writer)].inputs[0];
     fused.outputs = {loss.outputs[0], y_pred};
     // In the softmax's place: others may read the probabilities from there on.
     graph.ops[static_cast<size_t>(writer)] = std::move(fused);

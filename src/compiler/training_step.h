@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "compiler/compile.h"
@@ -10,19 +11,39 @@
 
 namespace pronghorn::compiler {
 
+// The loss of one of a model's outputs.
+struct OutputLoss {
+  // None: the output has no loss, and takes no labels.
+  std::optional<graph::LossFormula> formula;
+  // What it counts in the step's loss.
+  double weight = 1;
+  // The sum over the rows instead of their mean.
+  bool sum = false;
+};
+
 struct LossConfig {
-  graph::LossFunction function = graph::LossFunction::kCategoricalCrossentropy;
-  bool from_logits = false;
+  // Of a model with one output.
+  LossConfig(graph::LossFunction function = graph::LossFunction::kCategoricalCrossentropy,
+             bool from_logits = false);
+
+  // In the order of the model's outputs.
+  std::vector<OutputLoss> outputs;
+  // Each loss takes a weight for each of its rows.
+  bool weighted = false;
 };
 
 // One step of a model as a graph, and where its caller finds things in it.
 struct StepGraph {
   graph::Graph graph;
   std::vector<graph::ValueId> inputs;
-  std::vector<graph::ValueId> labels;
   // The model's outputs: predictions, or logits where the model ends in them.
   std::vector<graph::ValueId> outputs;
-  // The mean of the loss over the batch, a scalar.
+  // By output, kNoValue where it has none: labels, the weights of its rows, and its loss, the mean
+  // or the sum over the rows, a scalar.
+  std::vector<graph::ValueId> labels;
+  std::vector<graph::ValueId> sample_weights;
+  std::vector<graph::ValueId> losses;
+  // The sum of the losses times their weights, a scalar.
   graph::ValueId loss = graph::kNoValue;
   // Weights and optimizer slots, and the memory of model and state that they are bound to.
   std::vector<ExternalValue> external;

@@ -242,7 +242,7 @@ Explanation explain(const Model& model, const std::string& name, const Machine& 
   if (explanation.threads == 0)
     explanation.threads = options.measure ? available_cpus() : std::max(1, machine.cpus);
   explanation.optimizer = options.config.optimizer.name;
-  explanation.loss = options.config.loss;
+  explanation.loss = options.config.loss.name;
   explanation.machine = machine;
   explanation.parameters = model.count_params();
 

@@ -12,7 +12,6 @@
 #include "pronghorn/error.h"
 #include "runtime/profile.h"
 #include "train/kernel_policy.h"
-#include "train/loss_name.h"
 
 namespace pronghorn::cost {
 namespace {
@@ -46,11 +45,13 @@ ModelStep::ModelStep(const Model& model, const CompileConfig& config, int64_t ba
     : model_(std::make_unique<Model>(model_from_json(model.to_json()))),
       config_(config),
       policy_(train::kernel_policy(config)),
-      loss_{train::parse_loss(config.loss), config.from_logits} {
+      plans_(train::output_plans(config, model_->implementation())) {
   state_ = std::make_unique<compiler::OptimizerState>(model_->implementation(), config.optimizer);
-  step_ = kind == StepKind::kTraining
-              ? compiler::training_step(model_->implementation(), loss_, *state_, batch)
-              : compiler::inference_step(model_->implementation(), batch);
+  step_ =
+      kind == StepKind::kTraining
+          ? compiler::training_step(model_->implementation(),
+                                    train::loss_config(plans_, /*weighted=*/false), *state_, batch)
+          : compiler::inference_step(model_->implementation(), batch);
 }
 
 compiler::OptimizedGraph ModelStep::optimize(int threads, const kernels::Policy& policy) const {
@@ -85,7 +86,8 @@ void ModelStep::fill(const runtime::Executable& executable, const Dataset* data)
     for (const graph::ValueId id : step_.inputs)
       copy_samples(data->x, graph.value(id), "inputs", executable.data(id));
     for (const graph::ValueId id : step_.labels)
-      copy_samples(data->y, graph.value(id), "labels", executable.data(id));
+      if (id != graph::kNoValue)
+        copy_samples(data->y, graph.value(id), "labels", executable.data(id));
     return;
   }
   uint64_t stream = 0;
@@ -97,11 +99,14 @@ void ModelStep::fill(const runtime::Executable& executable, const Dataset* data)
       values[i] = uniform < 0.8f ? 0.0f : (uniform - 0.8f) * 5;
     }
   }
-  for (const graph::ValueId id : step_.labels) {
+  // At inference there are no labels.
+  for (size_t output = 0; output < step_.labels.size(); ++output) {
+    if (!plans_[output].has_loss()) continue;
+    const graph::ValueId id = step_.labels[output];
     const Shape& shape = graph.value(id).shape;
     float* const values = executable.data(id);
-    const int64_t classes = graph.value(step_.outputs[0]).shape.back();
-    if (loss_.function == graph::LossFunction::kSparseCategoricalCrossentropy) {
+    const int64_t classes = plans_[output].classes();
+    if (graph::takes_class_numbers(plans_[output].compiled.formula->function)) {
       for (int64_t i = 0; i < shape.elements(); ++i) values[i] = static_cast<float>(i % classes);
     } else {
       for (int64_t i = 0; i < shape.elements(); ++i)

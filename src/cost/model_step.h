@@ -12,6 +12,7 @@
 #include "pronghorn/data.h"
 #include "pronghorn/model.h"
 #include "pronghorn/profile.h"
+#include "train/output_plan.h"
 
 namespace pronghorn::cost {
 
@@ -60,7 +61,7 @@ class ModelStep {
   std::unique_ptr<Model> model_;
   CompileConfig config_;
   kernels::Policy policy_;
-  compiler::LossConfig loss_;
+  std::vector<train::OutputPlan> plans_;
   std::unique_ptr<compiler::OptimizerState> state_;
   compiler::StepGraph step_;
 };

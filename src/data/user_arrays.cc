@@ -44,12 +44,49 @@ Array labels_of(NpyArray stored, int64_t samples, const std::string& where) {
   return std::move(labels);
 }
 
-Dataset read_part(NpzFile& file, const std::string& path, const std::string& x,
-                  const std::string& y, bool scale_bytes) {
+// One number for each sample, or several.
+Array weights_of(NpzFile& file, const std::string& path, const std::string& name, int64_t samples) {
+  Array weights = file.read(name).array;
+  if (weights.samples() != samples)
+    throw FileError(fmt::format("'{}:{}': weights of shape {} for {} samples", path, name,
+                                weights.shape.to_string(), samples));
+  return weights;
+}
+
+Dataset read_part(NpzFile& file, const std::string& path, const std::string& suffix,
+                  bool scale_bytes) {
+  const std::string x = "x" + suffix, y = "y" + suffix, weights = "sample_weight" + suffix;
   Dataset part;
   part.name = std::filesystem::path(path).stem().string();
   part.x = samples_of(file.read(x), scale_bytes, path + ":" + x);
   if (file.has(y)) part.y = labels_of(file.read(y), part.x.samples(), path + ":" + y);
+  if (file.has(weights)) part.sample_weight = weights_of(file, path, weights, part.x.samples());
+  return part;
+}
+
+// The arrays of a model's inputs and outputs, called by their names.
+Dataset read_named_part(NpzFile& file, const std::string& path, const std::string& suffix,
+                        bool scale_bytes, const std::vector<std::string>& inputs,
+                        const std::vector<std::string>& outputs) {
+  Dataset part;
+  part.name = std::filesystem::path(path).stem().string();
+  for (const std::string& input : inputs) {
+    const std::string name = input + suffix;
+    if (!file.has(name))
+      throw FileError(fmt::format("'{}': has the arrays [{}], but none for the input '{}': {}",
+                                  path, fmt::join(file.names(), ", "), input, name));
+    part.inputs.push_back({input, samples_of(file.read(name), scale_bytes, path + ":" + name)});
+  }
+  const int64_t samples = part.inputs[0].array.samples();
+  for (const std::string& output : outputs) {
+    const std::string name = output + suffix, weights = output + "_sample_weight" + suffix;
+    if (file.has(name))
+      part.labels.push_back({output, labels_of(file.read(name), samples, path + ":" + name)});
+    if (file.has(weights))
+      part.sample_weights.push_back({output, weights_of(file, path, weights, samples)});
+  }
+  if (const std::string weights = "sample_weight" + suffix; file.has(weights))
+    part.sample_weight = weights_of(file, path, weights, samples);
   return part;
 }
 
@@ -70,13 +107,28 @@ Array load_npy(const std::string& path, bool scale_bytes) {
   return samples_of(formats::read_npy(path), scale_bytes, path);
 }
 
-TrainAndTest load_npz(const std::string& path, bool scale_bytes) {
+TrainAndTest load_npz(const std::string& path, bool scale_bytes,
+                      const std::vector<std::string>& inputs,
+                      const std::vector<std::string>& outputs) {
   NpzFile file(path);
   TrainAndTest sets;
+  const bool by_name = inputs.size() > 1 || outputs.size() > 1;
+  const auto named = [&](const std::string& suffix) {
+    return read_named_part(file, path, suffix, scale_bytes, inputs, outputs);
+  };
+  if (by_name && file.has(inputs[0] + "_train")) {
+    sets.train = named("_train");
+    if (file.has(inputs[0] + "_test")) sets.test = named("_test");
+    return sets;
+  }
+  if (by_name) {
+    sets.train = named("");
+    return sets;
+  }
   if (file.has("x_train")) {
-    sets.train = read_part(file, path, "x_train", "y_train", scale_bytes);
+    sets.train = read_part(file, path, "_train", scale_bytes);
     if (file.has("x_test")) {
-      sets.test = read_part(file, path, "x_test", "y_test", scale_bytes);
+      sets.test = read_part(file, path, "_test", scale_bytes);
       if (sets.train.x.shape.without_batch() != sets.test.x.shape.without_batch()) {
         throw FileError(fmt::format("'{}': x_train has samples of shape {}, x_test of shape {}",
                                     path, sets.train.x.shape.without_batch().to_string(),
@@ -84,7 +136,7 @@ TrainAndTest load_npz(const std::string& path, bool scale_bytes) {
       }
     }
   } else if (file.has("x")) {
-    sets.train = read_part(file, path, "x", "y", scale_bytes);
+    sets.train = read_part(file, path, "", scale_bytes);
   } else {
     throw FileError(
         fmt::format("'{}': has the arrays [{}]; x_train, y_train, x_test and y_test, or "

@@ -8,6 +8,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "model/loss_config.h"
 #include "pronghorn/error.h"
 
 namespace pronghorn {
@@ -120,46 +121,13 @@ Optimizer optimizer_from_json(const Json& json) {
   return result;
 }
 
-// Keras's class names are the function names in camel case: "CategoricalCrossentropy".
-std::string function_name(const std::string& name) {
-  std::string result;
-  for (const char c : name) {
-    if (std::isupper(static_cast<unsigned char>(c)) && !result.empty() && result.back() != '_')
-      result += '_';
-    result += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  }
-  return result;
-}
-
-// Keras nests at most a list per output; a file that nests deeper isn't followed.
-constexpr int kDeepestMetrics = 3;
-
-void add_metrics(const Json& json, int depth, std::vector<std::string>& metrics) {
-  if (depth > kDeepestMetrics) return;
-  if (json.is_array() || (json.is_object() && !json.contains("class_name"))) {
-    for (const Json& entry : json) add_metrics(entry, depth + 1, metrics);
-  } else if (const std::string name = name_in(json); !name.empty()) {
-    metrics.push_back(json.is_string() ? name : function_name(name));
-  }
-}
-
 }  // namespace
 
 std::optional<CompileConfig> compile_config_from_json(const Json& json) {
   if (!json.is_object() || !json.contains("optimizer")) return std::nullopt;
   CompileConfig result;
   result.optimizer = optimizer_from_json(json.at("optimizer"));
-  if (const auto loss = json.find("loss"); loss != json.end()) {
-    const std::string name = name_in(*loss);
-    if (!name.empty()) result.loss = loss->is_string() ? name : function_name(name);
-    if (loss->is_object()) {
-      const auto config = loss->find("config");
-      if (config != loss->end() && config->is_object())
-        read(*config, "from_logits", result.from_logits);
-    }
-  }
-  if (const auto metrics = json.find("metrics"); metrics != json.end())
-    add_metrics(*metrics, 0, result.metrics);
+  read_losses_and_metrics(json, result);
   return result;
 }
 

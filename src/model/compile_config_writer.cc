@@ -1,13 +1,13 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 
 #include "model/compile_config.h"
+#include "model/loss_config.h"
 
 namespace pronghorn::model {
 namespace {
@@ -78,56 +78,15 @@ Json optimizer_to_json(const Optimizer& optimizer) {
   return keras_object("keras.optimizers", class_name, std::move(config));
 }
 
-// "categorical_crossentropy" -> "CategoricalCrossentropy"
-std::string camel_case(std::string_view name) {
-  std::string result;
-  bool upper = true;
-  for (const char c : name) {
-    if (c == '_') {
-      upper = true;
-      continue;
-    }
-    result += upper && c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-    upper = false;
-  }
-  return result;
-}
-
-Json loss_to_json(const CompileConfig& config) {
-  if (!config.from_logits) return config.loss;
-  return keras_object("keras.losses", camel_case(config.loss),
-                      {{"name", config.loss}, {"from_logits", true}});
-}
-
-// "top_3_categorical_accuracy" is Pronghorn's; Keras has an object with k for it.
-Json metric_to_json(const std::string& name) {
-  for (const std::string_view prefix : {"sparse_top_", "top_"}) {
-    if (!name.starts_with(prefix)) continue;
-    int k = 0;
-    const char* begin = name.data() + prefix.size();
-    const auto [end, error] = std::from_chars(begin, name.data() + name.size(), k);
-    if (error != std::errc() || std::string_view(end) != "_categorical_accuracy") continue;
-    return keras_object(
-        "keras.metrics",
-        prefix == "top_" ? "TopKCategoricalAccuracy" : "SparseTopKCategoricalAccuracy",
-        {{"name", name}, {"dtype", "float32"}, {"k", k}});
-  }
-  return name;
-}
-
 }  // namespace
 
 Json compile_config_to_json(const CompileConfig& config) {
-  Json metrics = Json::array();
-  for (const std::string& metric : config.metrics) metrics.push_back(metric_to_json(metric));
-  return {{"optimizer", optimizer_to_json(config.optimizer)},
-          {"loss", loss_to_json(config)},
-          {"loss_weights", nullptr},
-          {"metrics", metrics.empty() ? Json(nullptr) : metrics},
-          {"weighted_metrics", nullptr},
-          {"run_eagerly", false},
-          {"steps_per_execution", 1},
-          {"jit_compile", false}};
+  Json json = {{"optimizer", optimizer_to_json(config.optimizer)}};
+  write_losses_and_metrics(config, json);
+  json["run_eagerly"] = false;
+  json["steps_per_execution"] = 1;
+  json["jit_compile"] = false;
+  return json;
 }
 
 void set_learning_rate(Json& compile_config, double learning_rate) {

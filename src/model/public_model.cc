@@ -35,6 +35,13 @@ const Shape& only_shape(const model::Model& model, const std::vector<int>& nodes
   return model.nodes[static_cast<size_t>(nodes[0])].shape;
 }
 
+std::vector<std::string> names_of(const model::Model& model, const std::vector<int>& nodes) {
+  std::vector<std::string> names;
+  for (const int node : nodes)
+    names.push_back(model.nodes[static_cast<size_t>(node)].layer->name());
+  return names;
+}
+
 }  // namespace
 
 Model::Model(std::unique_ptr<model::Model> model) : model_(std::move(model)) {}
@@ -53,6 +60,8 @@ Model::~Model() = default;
 const std::string& Model::name() const { return model_->name; }
 Shape Model::input_shape() const { return only_shape(*model_, model_->inputs, "inputs"); }
 Shape Model::output_shape() const { return only_shape(*model_, model_->outputs, "outputs"); }
+std::vector<std::string> Model::input_names() const { return names_of(*model_, model_->inputs); }
+std::vector<std::string> Model::output_names() const { return names_of(*model_, model_->outputs); }
 
 std::string Model::summary(int line_length) const { return model::summary(*model_, line_length); }
 std::vector<SummaryRow> Model::summary_rows() const { return model::summary_rows(*model_); }

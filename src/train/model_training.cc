@@ -48,17 +48,18 @@ Model::Training& Model::compiled_training(const char* function) {
   return *training_;
 }
 
-History Model::fit(const Array& x, const Array& y, const FitOptions& options) {
+History Model::fit(const Arrays& x, const Arrays& y, const FitOptions& options) {
   return compiled_training("fit").trainer.fit(*this, x, y, options);
 }
 
-Logs Model::evaluate(const Array& x, const Array& y, const EvaluateOptions& options) {
+Logs Model::evaluate(const Arrays& x, const Arrays& y, const EvaluateOptions& options) {
   return compiled_training("evaluate").trainer.evaluate(x, y, options);
 }
 
-Array Model::predict(const Array& x, const EvaluateOptions& options) {
-  const CompileConfig defaults;
+std::vector<NamedArray> Model::predict_outputs(const Arrays& x, const EvaluateOptions& options) {
   // Needs no loss; what compile() says of threads and kernels holds where it was called.
+  CompileConfig defaults;
+  defaults.loss = Loss();
   if (training_ == nullptr || (!training_->compiled && !training_->trainer.suits_model()))
     training_ = std::make_shared<Training>(*model_, defaults);
   if (!model_->initialized) {
@@ -68,6 +69,14 @@ Array Model::predict(const Array& x, const EvaluateOptions& options) {
   }
   if (training_->compiled) return compiled_training("predict").trainer.predict(x, options);
   return training_->trainer.predict(x, options);
+}
+
+Array Model::predict(const Arrays& x, const EvaluateOptions& options) {
+  if (model_->outputs.size() != 1)
+    throw ArgumentError(
+        fmt::format("the model has {} outputs; predict_outputs gives an array for each",
+                    model_->outputs.size()));
+  return std::move(predict_outputs(x, options).front().array);
 }
 
 std::string Model::graph_summary(int64_t batch_size) const {

@@ -12,10 +12,8 @@
 #include "runtime/profile.h"
 #include "train/epoch_metrics.h"
 #include "train/kernel_policy.h"
-#include "train/loss_name.h"
-#include "train/metrics.h"
+#include "train/loss_inputs.h"
 #include "train/progress.h"
-#include "train/training_data.h"
 
 namespace pronghorn::train {
 namespace {
@@ -49,19 +47,7 @@ Optimizer checked(Optimizer optimizer) {
 
 CompileConfig checked(CompileConfig config) {
   config.optimizer = checked(config.optimizer);
-  check_metric_names(config.metrics);
   return config;
-}
-
-compiler::LossConfig loss_config(const CompileConfig& config) {
-  const graph::LossFunction function = parse_loss(config.loss);
-  const bool error_loss = function == graph::LossFunction::kMeanSquaredError ||
-                          function == graph::LossFunction::kMeanAbsoluteError;
-  if (config.from_logits && error_loss) {
-    throw ArgumentError(fmt::format("from_logits is for the crossentropies, not for {}",
-                                    graph::to_string(function)));
-  }
-  return {function, config.from_logits};
 }
 
 void check_batch_size(int64_t batch_size) {
@@ -75,6 +61,26 @@ int64_t elements_per_sample(const Array& array) { return array.shape.without_bat
 void copy_samples(const Array& array, int64_t begin, int64_t count, float* dst) {
   const int64_t elements = elements_per_sample(array);
   std::copy_n(array.values.data() + begin * elements, count * elements, dst);
+}
+
+// Fills a step with a batch: copy(array, place) copies its samples of an array to a place.
+template <class Copy>
+void fill(CompiledStep& step, const Samples& samples, const std::vector<OutputPlan>& plans,
+          Copy&& copy) {
+  for (size_t i = 0; i < samples.inputs.size(); ++i) copy(*samples.inputs[i], step.inputs[i]);
+  for (size_t i = 0; i < samples.outputs.size(); ++i) {
+    const Samples::Output& given = samples.outputs[i];
+    CompiledStep::Output& output = step.outputs[i];
+    if (given.labels == nullptr) continue;
+    copy(*given.labels, output.label_place());
+    if (samples.weighted() && output.weight_place() != nullptr) {
+      if (given.weights != nullptr)
+        copy(*given.weights, output.weight_place());
+      else
+        std::fill_n(output.weight_place(), output.rows, 1.0f);
+    }
+    prepare_loss_inputs(plans[i], output);
+  }
 }
 
 }  // namespace
@@ -102,10 +108,10 @@ class Trainer::Control : public TrainingControl {
 // What a training goes through once per epoch, made before the first so that the loop over batches
 // allocates nothing.
 struct Trainer::TrainingPass {
-  TrainingPass(const Samples& all, int64_t batch_size, EpochMetrics epoch_metrics)
-      : samples(all),
-        plan(all.count(), batch_size),
-        order(all.count()),
+  TrainingPass(Samples all, int64_t batch_size, EpochMetrics epoch_metrics)
+      : samples(std::move(all)),
+        plan(samples.count(), batch_size),
+        order(samples.count()),
         metrics(std::move(epoch_metrics)),
         logs(metrics.names("")) {}
 
@@ -122,18 +128,19 @@ Trainer::Trainer(model::Model& model, const CompileConfig& config)
     : model_(model),
       nodes_(model.nodes.size()),
       config_(checked(config)),
-      loss_(loss_config(config_)),
+      plans_(output_plans(config_, model)),
       parallel_(config_.threads),
       state_(model, config_.optimizer),
-      steps_(model_, loss_, state_, parallel_.threads(), kernel_policy(config_)),
+      steps_(model_, plans_, state_, parallel_.threads(), kernel_policy(config_)),
       learning_rate_(config_.optimizer.learning_rate) {}
 
-Shape Trainer::input_shape() const {
-  return model_.nodes[static_cast<size_t>(model_.inputs[0])].shape;
-}
-
-Shape Trainer::output_shape() const {
-  return model_.nodes[static_cast<size_t>(model_.outputs[0])].shape;
+SampleShapes Trainer::shapes() const {
+  SampleShapes shapes{{}, {}, plans_};
+  for (const int node : model_.inputs) {
+    shapes.input_names.push_back(model_.nodes[static_cast<size_t>(node)].layer->name());
+    shapes.input_shapes.push_back(model_.nodes[static_cast<size_t>(node)].shape);
+  }
+  return shapes;
 }
 
 kernels::RunContext Trainer::context() const {
@@ -143,18 +150,14 @@ kernels::RunContext Trainer::context() const {
 void Trainer::compile_for(const Samples& samples, int64_t batch_size, bool training) {
   const data::BatchPlan plan(samples.count(), batch_size);
   for (const int64_t batch : {plan.batch_size(), plan.last_size()})
-    training ? steps_.training(batch) : steps_.evaluation(batch);
+    training ? steps_.training(batch, samples.weighted())
+             : steps_.evaluation(batch, samples.weighted());
 }
 
-Trainer::Samples Trainer::check(const Array& x, const Array& y, Array& storage) const {
-  check_samples(x, input_shape());
-  const Array& labels = check_labels(y, x.samples(), output_shape(), loss_.function, storage);
-  return {x, labels, 0, x.samples()};
-}
-
-Trainer::Samples Trainer::check_validation(const Dataset& data, Array& storage) const {
+Samples Trainer::check_validation(const Dataset& data) const {
   try {
-    return check(data.x, data.y, storage);
+    return check_samples(data.all_inputs(), data.all_labels(), data.all_sample_weights(), {},
+                         shapes());
   } catch (const ShapeError& error) {
     throw ShapeError(fmt::format("validation data: {}", error.what()));
   } catch (const ArgumentError& error) {
@@ -162,35 +165,39 @@ Trainer::Samples Trainer::check_validation(const Dataset& data, Array& storage) 
   }
 }
 
-EpochMetrics Trainer::make_epoch_metrics() const {
-  const LabelKind kind = label_kind(loss_.function);
-  return {make_metrics(config_.metrics, kind, output_shape().back()), kind};
+EpochMetrics Trainer::make_epoch_metrics(const Samples& samples) const {
+  return EpochMetrics(plans_, samples.label_kinds());
 }
 
-History Trainer::fit(pronghorn::Model& owner, const Array& x, const Array& y,
+History Trainer::fit(pronghorn::Model& owner, const Arrays& x, const Arrays& y,
                      const FitOptions& options) {
   check_batch_size(options.batch_size);
   if (options.epochs < 0 || options.initial_epoch < 0) {
     throw ArgumentError(fmt::format("epochs is {} and initial_epoch {}; both must be 0 or more",
                                     options.epochs, options.initial_epoch));
   }
-  Array label_storage;
-  Samples training = check(x, y, label_storage);
+  Samples training = check_samples(x, y, options.sample_weight, options.class_weight, shapes());
   // Validation data of its own, or the end of the training data, or none.
-  Array validation_storage;
   std::optional<Samples> validation;
   if (options.validation_data != nullptr) {
-    validation.emplace(check_validation(*options.validation_data, validation_storage));
+    validation.emplace(check_validation(*options.validation_data));
   } else {
-    training.end = data::split_samples(x.samples(), options.validation_split).training;
-    if (training.end < x.samples())
-      validation.emplace(Samples{x, training.y, training.end, x.samples()});
+    const int64_t samples = training.end;
+    training.end = data::split_samples(samples, options.validation_split).training;
+    if (training.end < samples) {
+      validation.emplace(training);
+      validation->begin = training.end;
+      validation->end = samples;
+      // Keras makes weights of classes after the split, for the training's samples.
+      if (!options.class_weight.empty())
+        for (Samples::Output& output : validation->outputs) output.weights = nullptr;
+    }
   }
   steps_.forget_if_many();
   compile_for(training, options.batch_size, /*training=*/true);
   if (validation) compile_for(*validation, options.batch_size, /*training=*/false);
 
-  TrainingPass pass(training, options.batch_size, make_epoch_metrics());
+  TrainingPass pass(training, options.batch_size, make_epoch_metrics(training));
   if (options.profile != nullptr) {
     const int64_t full_batches = training.count() / pass.plan.batch_size();
     runtime::ProfileOptions profile;
@@ -200,9 +207,10 @@ History Trainer::fit(pronghorn::Model& owner, const Array& x, const Array& y,
     profile.trace_steps = options.trace_steps;
     profile.threads = parallel_.threads();
     profile.counters = true;
-    pass.profile.emplace(*steps_.training(pass.plan.batch_size()).executable, profile);
+    pass.profile.emplace(*steps_.training(pass.plan.batch_size(), training.weighted()).executable,
+                         profile);
   }
-  EpochMetrics validation_metrics = pass.metrics;
+  EpochMetrics validation_metrics = make_epoch_metrics(validation ? *validation : training);
   Logs logs = pass.logs;
   if (validation)
     for (auto& log : validation_metrics.names("val_")) logs.push_back(std::move(log));
@@ -249,10 +257,10 @@ double Trainer::train_epoch(TrainingPass& pass, int epoch, const std::vector<Cal
   pass.metrics.reset();
   for (int64_t batch = 0; batch < pass.plan.batches(); ++batch) {
     for (Callback* callback : callbacks) callback->on_train_batch_begin(control, batch);
-    CompiledStep& step = steps_.training(pass.plan.size(batch));
+    CompiledStep& step = steps_.training(pass.plan.size(batch), pass.samples.weighted());
     const auto indices = pass.order.indices(pass.plan, batch);
-    data::gather(pass.samples.x, indices, step.inputs);
-    data::gather(pass.samples.y, indices, step.labels);
+    fill(step, pass.samples, plans_,
+         [&](const Array& array, float* place) { data::gather(array, indices, place); });
 
     const double begin = seconds_now();
     if (pass.profile && step.batch == pass.plan.batch_size())
@@ -262,7 +270,7 @@ double Trainer::train_epoch(TrainingPass& pass, int epoch, const std::vector<Cal
     step_seconds += seconds_now() - begin;
     ++step_;
 
-    pass.metrics.add(step, step.labels);
+    pass.metrics.add(step, pass.samples.weighted());
     pass.metrics.write(pass.logs, 0);
     progress.update(batch + 1, pass.logs);
     if (!std::isfinite(*step.loss)) warn_of_loss(*step.loss, batch, epoch, progress);
@@ -276,26 +284,25 @@ void Trainer::evaluate(const Samples& samples, int64_t batch_size, EpochMetrics&
   const data::BatchPlan plan(samples.count(), batch_size);
   metrics.reset();
   for (int64_t batch = 0; batch < plan.batches(); ++batch) {
-    CompiledStep& step = steps_.evaluation(plan.size(batch));
+    CompiledStep& step = steps_.evaluation(plan.size(batch), samples.weighted());
     const int64_t begin = samples.begin + plan.begin(batch);
-    copy_samples(samples.x, begin, step.batch, step.inputs);
-    copy_samples(samples.y, begin, step.batch, step.labels);
+    fill(step, samples, plans_,
+         [&](const Array& array, float* place) { copy_samples(array, begin, step.batch, place); });
     step.executable->run(context());
-    metrics.add(step, samples.y.values.data() + begin * elements_per_sample(samples.y));
+    metrics.add(step, samples.weighted());
     if (progress == nullptr) continue;
     metrics.write(*logs, 0);
     progress->update(batch + 1, *logs);
   }
 }
 
-Logs Trainer::evaluate(const Array& x, const Array& y, const EvaluateOptions& options) {
+Logs Trainer::evaluate(const Arrays& x, const Arrays& y, const EvaluateOptions& options) {
   check_batch_size(options.batch_size);
-  Array storage;
-  const Samples samples = check(x, y, storage);
+  const Samples samples = check_samples(x, y, options.sample_weight, {}, shapes());
   steps_.forget_if_many();
   compile_for(samples, options.batch_size, /*training=*/false);
 
-  EpochMetrics metrics = make_epoch_metrics();
+  EpochMetrics metrics = make_epoch_metrics(samples);
   Logs logs = metrics.names("");
   Progress progress(data::BatchPlan(samples.count(), options.batch_size).batches(), "",
                     progress_style(options.verbose));
@@ -307,33 +314,39 @@ Logs Trainer::evaluate(const Array& x, const Array& y, const EvaluateOptions& op
   return logs;
 }
 
-Array Trainer::predict(const Array& x, const EvaluateOptions& options) {
+std::vector<NamedArray> Trainer::predict(const Arrays& x, const EvaluateOptions& options) {
   check_batch_size(options.batch_size);
   steps_.forget_if_many();
-  check_samples(x, input_shape());
-  const data::BatchPlan plan(x.samples(), options.batch_size);
+  const Samples samples = check_inputs(x, shapes());
+  const data::BatchPlan plan(samples.count(), options.batch_size);
   for (const int64_t batch : {plan.batch_size(), plan.last_size()}) steps_.inference(batch);
 
-  Array result;
-  result.shape = output_shape().with_batch(x.samples());
-  result.values.resize(static_cast<size_t>(result.shape.elements()));
-  const int64_t elements = output_shape().elements();
+  std::vector<NamedArray> results;
+  for (const OutputPlan& output : plans_) {
+    NamedArray result{output.name, {output.shape.with_batch(samples.count()), {}}};
+    result.array.values.resize(static_cast<size_t>(result.array.shape.elements()));
+    results.push_back(std::move(result));
+  }
   Progress progress(plan.batches(), "", progress_style(options.verbose));
   for (int64_t batch = 0; batch < plan.batches(); ++batch) {
     CompiledStep& step = steps_.inference(plan.size(batch));
-    copy_samples(x, plan.begin(batch), step.batch, step.inputs);
+    for (size_t i = 0; i < samples.inputs.size(); ++i)
+      copy_samples(*samples.inputs[i], plan.begin(batch), step.batch, step.inputs[i]);
     step.executable->run(context());
-    std::copy_n(step.outputs, step.batch * elements,
-                result.values.data() + plan.begin(batch) * elements);
+    for (size_t i = 0; i < results.size(); ++i) {
+      const int64_t elements = plans_[i].shape.elements();
+      std::copy_n(step.outputs[i].values, step.batch * elements,
+                  results[i].array.values.data() + plan.begin(batch) * elements);
+    }
     progress.update(batch + 1, {});
   }
   progress.finish({});
-  return result;
+  return results;
 }
 
 std::string Trainer::graph_summary(int64_t batch) {
   check_batch_size(batch);
-  return runtime::to_text(*steps_.training(batch).executable);
+  return runtime::to_text(*steps_.training(batch, /*weighted=*/false).executable);
 }
 
 model::TrainingState Trainer::state() {

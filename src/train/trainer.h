@@ -12,6 +12,8 @@
 #include "pronghorn/compile_config.h"
 #include "pronghorn/fit.h"
 #include "pronghorn/model.h"
+#include "train/output_plan.h"
+#include "train/samples.h"
 #include "train/steps.h"
 
 namespace pronghorn::train {
@@ -32,9 +34,9 @@ class Trainer {
   Trainer(model::Model& model, const CompileConfig& config);
 
   // `owner` is what callbacks see.
-  History fit(pronghorn::Model& owner, const Array& x, const Array& y, const FitOptions& options);
-  Logs evaluate(const Array& x, const Array& y, const EvaluateOptions& options);
-  Array predict(const Array& x, const EvaluateOptions& options);
+  History fit(pronghorn::Model& owner, const Arrays& x, const Arrays& y, const FitOptions& options);
+  Logs evaluate(const Arrays& x, const Arrays& y, const EvaluateOptions& options);
+  std::vector<NamedArray> predict(const Arrays& x, const EvaluateOptions& options);
   std::string graph_summary(int64_t batch);
 
   const CompileConfig& config() const { return config_; }
@@ -49,23 +51,12 @@ class Trainer {
   bool suits_model() const { return model_.nodes.size() == nodes_; }
 
  private:
-  // Samples [begin, end) of x and y, labels as the loss takes them.
-  struct Samples {
-    const Array& x;
-    const Array& y;
-    int64_t begin;
-    int64_t end;
-    int64_t count() const { return end - begin; }
-  };
   struct TrainingPass;
   class Control;
 
-  Shape input_shape() const;
-  Shape output_shape() const;
-  // All of x and y, which must suit the model; `storage` is for labels that have to be converted.
-  Samples check(const Array& x, const Array& y, Array& storage) const;
-  Samples check_validation(const Dataset& data, Array& storage) const;
-  EpochMetrics make_epoch_metrics() const;
+  SampleShapes shapes() const;
+  Samples check_validation(const Dataset& data) const;
+  EpochMetrics make_epoch_metrics(const Samples& samples) const;
   void compile_for(const Samples& samples, int64_t batch_size, bool training);
   kernels::RunContext context() const;
 
@@ -80,7 +71,7 @@ class Trainer {
   model::Model& model_;
   const size_t nodes_;
   const CompileConfig config_;
-  const compiler::LossConfig loss_;
+  const std::vector<OutputPlan> plans_;
   const Parallel parallel_;
   compiler::OptimizerState state_;
   Steps steps_;

@@ -58,7 +58,8 @@ void check_samples(const Array& x, const Shape& input_shape) {
 }
 
 const Array& check_labels(const Array& y, int64_t samples, const Shape& output_shape,
-                          graph::LossFunction loss, Array& storage) {
+                          graph::LossFunction loss, Array& storage,
+                          std::optional<int64_t> ignored) {
   check_array(y, "labels");
   if (y.samples() != samples)
     throw ArgumentError(fmt::format("{} samples, but {} labels", samples, y.samples()));
@@ -71,33 +72,30 @@ const Array& check_labels(const Array& y, int64_t samples, const Shape& output_s
       is_same_but_for_ones(given, output_shape) && (output_shape.rank() != 1 || given.rank() <= 1);
   const bool class_numbers = given.elements() == rows;
 
-  switch (loss) {
-    case LossFunction::kSparseCategoricalCrossentropy:
-      if (!class_numbers) {
-        throw ShapeError(fmt::format(
-            "sparse_categorical_crossentropy takes one class number per sample, not labels of {}; "
-            "one-hot labels suit categorical_crossentropy",
-            given.to_string()));
-      }
-      for (size_t i = 0; i < y.values.size(); ++i) {
-        const float label = y.values[i];
-        if (label >= 0 && label < static_cast<float>(classes) && std::floor(label) == label)
-          continue;
-        throw ArgumentError(
-            fmt::format("sample {}: the label {} is no class of the model, which has {} outputs "
-                        "(classes 0 to {})",
-                        static_cast<int64_t>(i) / rows, label, classes, classes - 1));
-      }
-      return y;
-    case LossFunction::kCategoricalCrossentropy:
-      if (!one_per_output && class_numbers && classes > 1) {
-        storage = to_categorical(rows == 1 ? Array{Shape{samples}, y.values} : y, classes);
-        storage.shape = output_shape.with_batch(samples);
-        return storage;
-      }
-      break;
-    default:
-      break;
+  if (graph::takes_class_numbers(loss)) {
+    if (!class_numbers) {
+      throw ShapeError(
+          fmt::format("{} takes one class number per sample, not labels of {}; "
+                      "one-hot labels suit categorical_crossentropy",
+                      graph::to_string(loss), given.to_string()));
+    }
+    for (size_t i = 0; i < y.values.size(); ++i) {
+      const float label = y.values[i];
+      if (label >= 0 && label < static_cast<float>(classes) && std::floor(label) == label) continue;
+      if (ignored && label == static_cast<float>(*ignored)) continue;
+      throw ArgumentError(
+          fmt::format("sample {}: the label {} is no class of the model, which has {} outputs "
+                      "(classes 0 to {})",
+                      static_cast<int64_t>(i) / rows, label, classes, classes - 1));
+    }
+    return y;
+  }
+  const bool takes_one_hot = loss == LossFunction::kCategoricalCrossentropy ||
+                             loss == LossFunction::kCategoricalFocalCrossentropy;
+  if (takes_one_hot && !one_per_output && class_numbers && classes > 1) {
+    storage = to_categorical(rows == 1 ? Array{Shape{samples}, y.values} : y, classes);
+    storage.shape = output_shape.with_batch(samples);
+    return storage;
   }
   if (!one_per_output) {
     throw ShapeError(fmt::format("labels of {} don't suit the model's outputs {}{}",
@@ -106,8 +104,8 @@ const Array& check_labels(const Array& y, int64_t samples, const Shape& output_s
                                                  "sparse categorical crossentropy"
                                                : ""));
   }
-  if (loss == LossFunction::kBinaryCrossentropy) {
-    check_values(y, outputs, "not in [0, 1], as binary_crossentropy needs",
+  if (loss == LossFunction::kBinaryCrossentropy || loss == LossFunction::kBinaryFocalCrossentropy) {
+    check_values(y, outputs, "not in [0, 1], as a binary crossentropy needs",
                  [](float label) { return label >= 0 && label <= 1; });
   } else {
     check_values(y, outputs, "no finite number", [](float label) { return std::isfinite(label); });

@@ -1,12 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "graph/ops/loss.h"
 #include "pronghorn/data.h"
 #include "pronghorn/shape.h"
-#include "train/metrics.h"
+#include "train/metrics/metric_state.h"
 
 namespace pronghorn::train {
 
@@ -17,15 +18,16 @@ namespace pronghorn::train {
 void check_samples(const Array& x, const Shape& input_shape);
 
 inline LabelKind label_kind(graph::LossFunction loss) {
-  return loss == graph::LossFunction::kSparseCategoricalCrossentropy ? LabelKind::kClassNumbers
-                                                                     : LabelKind::kRows;
+  return graph::takes_class_numbers(loss) ? LabelKind::kClassNumbers : LabelKind::kRows;
 }
 
 // The labels of `samples` samples as the loss takes them: y itself, or `storage`, filled with
-// one-hot rows where categorical_crossentropy was given class numbers. Throws ShapeError where y's
-// shape doesn't suit the outputs and ArgumentError, naming the first sample, for a label outside of
-// the classes, a NaN, or (binary_crossentropy) a label outside of [0, 1].
+// one-hot rows where a categorical crossentropy was given class numbers. Throws ShapeError where
+// y's shape doesn't suit the outputs and ArgumentError, naming the first sample, for a label
+// outside of the classes (but for `ignored`), a NaN, or (binary crossentropies) a label outside of
+// [0, 1].
 const Array& check_labels(const Array& y, int64_t samples, const Shape& output_shape,
-                          graph::LossFunction loss, Array& storage);
+                          graph::LossFunction loss, Array& storage,
+                          std::optional<int64_t> ignored = std::nullopt);
 
 }  // namespace pronghorn::train

@@ -339,6 +339,24 @@ TEST(TrainCommand, WritesEventsForTensorBoard) {
   }
 }
 
+TEST(TrainCommand, TakesClassWeightsAndLossesAndMetricsWithArguments) {
+  const Workplace work;
+  const ProgramResult result = run_program(train(
+      work, {"--class-weight", R"({"0": 2, "1": 0.5})", "--loss",
+             R"({"class_name": "CategoricalCrossentropy", "config": {"label_smoothing": 0.1}})",
+             "--metrics", R"(["accuracy", {"class_name": "AUC", "config": {"curve": "PR"}}])",
+             "--quiet"}));
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, AllOf(HasSubstr("auc "), HasSubstr("accuracy ")));
+  for (const char* wrong : {"nonsense", "[1, 2]", R"({"a": 1})", R"({"0": "much"})"})
+    EXPECT_THAT(run_program(train(work, {"--class-weight", wrong})).err,
+                HasSubstr("--class-weight '" + std::string(wrong)));
+  EXPECT_THAT(run_program(train(work, {"--loss", "{nonsense"})).err, HasSubstr("is no JSON"));
+  EXPECT_THAT(run_program(train(work, {"--loss-weights", "much"})).err, HasSubstr("OUTPUT=NUMBER"));
+  EXPECT_THAT(run_program(train(work, {"--loss", "other=mse"})).err,
+              HasSubstr("the model has no output 'other'"));
+}
+
 TEST(TrainCommand, TakesEveryOptimizerAndLoss) {
   const Workplace work;
   for (const std::string& name : optimizer_names()) {

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -43,6 +44,13 @@ class Fixture {
   }
 
   const nlohmann::json& operator[](const char* key) const { return document_.at(key); }
+  std::map<int64_t, double> class_weight() const {
+    std::map<int64_t, double> weights;
+    if (document_.contains("class_weight"))
+      for (const auto& [number, weight] : document_["class_weight"].items())
+        weights[std::stoll(number)] = weight;
+    return weights;
+  }
   // All arrays of a kind: "x", "weights", "after_20".
   std::vector<Array> arrays(const std::string& kind) {
     std::vector<Array> result;
@@ -124,27 +132,38 @@ TEST_P(Conformance, IsKeras) {
 
   const std::vector<Array> x = fixture.arrays("x");
   const std::vector<Array> y = fixture.arrays("y");
-  ASSERT_EQ(x.size(), 1U);
-  ASSERT_EQ(y.size(), 1U);
+  const std::vector<Array> weights = fixture.arrays("sample_weight");
   EvaluateOptions evaluation;
   evaluation.batch_size = fixture["evaluation_batch"];
   evaluation.verbose = Verbose::kSilent;
-  expect_close(model.predict(x[0], evaluation), fixture.arrays("predictions")[0], prediction_bound,
-               "predictions");
+  if (weights.size() == 1) evaluation.sample_weight = weights[0];
+  if (weights.size() > 1) evaluation.sample_weight = weights;
+  const std::vector<Array> predictions = fixture.arrays("predictions");
+  const std::vector<NamedArray> predicted = model.predict_outputs(x, evaluation);
+  ASSERT_EQ(predicted.size(), predictions.size());
+  for (size_t i = 0; i < predicted.size(); ++i)
+    expect_close(predicted[i].array, predictions[i], prediction_bound,
+                 "predictions of " + predicted[i].name);
   if (!fixture["train"].get<bool>()) return;
 
-  for (const auto& [name, value] : model.evaluate(x[0], y[0], evaluation))
+  const Logs evaluated = model.evaluate(x, y, evaluation);
+  EXPECT_EQ(evaluated.size(), fixture["evaluated"].size());
+  for (const auto& [name, value] : evaluated) {
+    ASSERT_TRUE(fixture["evaluated"].contains(name)) << name;
     expect_close(value, fixture["evaluated"].at(name), prediction_bound, "evaluate's " + name);
+  }
 
   FitOptions options;
   options.batch_size = x[0].samples();
   options.shuffle = false;
   options.verbose = Verbose::kSilent;
-  const History first = model.fit(x[0], y[0], options);
+  options.sample_weight = evaluation.sample_weight;
+  options.class_weight = fixture.class_weight();
+  const History first = model.fit(x, y, options);
   expect_moved_alike(model, before, fixture.arrays("after_1"), training_bound);
   const nlohmann::json& history = fixture["history"];
   options.epochs = static_cast<int>(history.at("loss").size()) - 1;
-  const History rest = model.fit(x[0], y[0], options);
+  const History rest = model.fit(x, y, options);
   expect_moved_alike(model, before, fixture.arrays("after_20"), training_bound);
   ASSERT_EQ(rest.history.size(), history.size());
   for (const auto& [name, values] : history.items()) {

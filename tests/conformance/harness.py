@@ -31,6 +31,11 @@ class Case:
     reason: str = ""
     # Further arguments of Model.compile.
     compile: dict = dataclasses.field(default_factory=dict)
+    # How the weights of samples are drawn, one a sample: for all outputs, or a list with one per output.
+    # evaluate and fit take them.
+    sample_weight: object = None
+    # fit takes it.
+    class_weight: dict = None
 
 
 def case(function):
@@ -49,6 +54,19 @@ def uniform(generator, shape):
 def classes(count):
     """Class numbers in [0, count): of labels (their last axis is 1 then), of an Embedding's input."""
     return lambda generator, shape: generator.integers(0, count, shape).astype("float32")
+
+
+def class_rows(count):
+    """Class numbers of rows: a last axis of labels like the outputs' is left out."""
+    return lambda generator, shape: generator.integers(0, count, shape[:-1]).astype("float32")
+
+
+def binary(generator, shape):
+    return generator.integers(0, 2, shape).astype("float32")
+
+
+def positive(generator, shape):
+    return generator.uniform(0.1, 2, shape).astype("float32")
 
 
 def one_hot(generator, shape):
@@ -102,14 +120,23 @@ def run(name):
     }
     add("x", x)
     add("y", y)
+    weights = None
+    if this.sample_weight is not None:
+        weights = draw(this.sample_weight, generator,
+                       [()] * (len(y) if isinstance(this.sample_weight, list) else 1), positive)
+        add("sample_weight", weights)
+        weights = one_or_list(weights)
+    if this.class_weight is not None:
+        document["class_weight"] = {str(k): v for k, v in this.class_weight.items()}
     add("weights", [w.numpy() for w in model.weights])
     predictions = model.predict(one_or_list(x), batch_size=SAMPLES, verbose=0)
     add("predictions", predictions if isinstance(predictions, list) else [predictions])
     if this.train:
         both = (one_or_list(x), one_or_list(y))
         document["evaluated"] = model.evaluate(*both, batch_size=EVALUATION_BATCH, verbose=0,
-                                               return_dict=True)
+                                               sample_weight=weights, return_dict=True)
         fit = lambda epochs: model.fit(*both, batch_size=SAMPLES, epochs=epochs, shuffle=False,
+                                       sample_weight=weights, class_weight=this.class_weight,
                                        verbose=0).history
         first = fit(1)
         add("after_1", [w.numpy() for w in model.weights])

@@ -47,6 +47,26 @@ TEST(LoadNpz, CountsTheClassesOfBothParts) {
   EXPECT_EQ(sets.test.classes, 6);
 }
 
+TEST(LoadNpz, ReadsTheArraysOfInputsAndOutputsByName) {
+  const std::vector<std::string> inputs = {"a", "b"}, outputs = {"kind", "size"};
+  const TrainAndTest sets = load_npz(fixture("by_name.npz"), true, inputs, outputs);
+  ASSERT_EQ(sets.train.inputs.size(), 2u);
+  EXPECT_EQ(sets.train.inputs[0].name, "a");
+  EXPECT_EQ(sets.train.inputs[0].array.shape, (Shape{2, 3}));
+  EXPECT_EQ(sets.train.inputs[1].array.values[51], 51 / 255.0f);
+  ASSERT_EQ(sets.train.labels.size(), 2u);
+  EXPECT_THAT(sets.train.labels[0].array.values, ElementsAre(1, 0));
+  ASSERT_EQ(sets.train.sample_weights.size(), 1u);
+  EXPECT_EQ(sets.train.sample_weights[0].name, "size");
+  EXPECT_THAT(sets.train.sample_weights[0].array.values, ElementsAre(1, 2));
+  EXPECT_EQ(sets.test.all_inputs().samples(), 1);
+  EXPECT_THAT(sets.test.sample_weight.values, ElementsAre(3));
+  EXPECT_THAT(message_of<FileError>([&] {
+                load_npz(fixture("by_name.npz"), true, {"a", "c"}, outputs);
+              }),
+              HasSubstr("none for the input 'c': c_train"));
+}
+
 TEST(LoadNpz, NamesTheArraysThatItNeeds) {
   EXPECT_THAT(message_of<FileError>([] { load_npz(fixture("wrong_names.npz")); }),
               HasSubstr("has the arrays [images, labels]; x_train, y_train"));

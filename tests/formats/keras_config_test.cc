@@ -96,8 +96,9 @@ TEST(KerasConfig, ReadsWhatTheFileSaysOfTraining) {
   ASSERT_TRUE(model.file_config());
   EXPECT_EQ(model.file_config()->optimizer.name, "adadelta");
   EXPECT_EQ(model.file_config()->optimizer.learning_rate, 1.0);
-  EXPECT_EQ(model.file_config()->loss, "categorical_crossentropy");
-  EXPECT_EQ(model.file_config()->metrics, std::vector<std::string>{"accuracy"});
+  EXPECT_EQ(model.file_config()->loss.name, "categorical_crossentropy");
+  ASSERT_EQ(model.file_config()->metrics.size(), 1u);
+  EXPECT_EQ(model.file_config()->metrics[0].name, "accuracy");
   EXPECT_FALSE(Sequential({3}, {layers::Dense(2)}).file_config());
 }
 

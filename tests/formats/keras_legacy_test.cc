@@ -39,7 +39,7 @@ TEST_P(LegacyFile, PredictsWhatItsBackendDid) {
   for (size_t i = 0; i < wanted.values.size(); ++i)
     EXPECT_NEAR(predictions.values[i], wanted.values[i], 1e-5);
   ASSERT_TRUE(model.file_config());
-  EXPECT_EQ(model.file_config()->loss, "categorical_crossentropy");
+  EXPECT_EQ(model.file_config()->loss.name, "categorical_crossentropy");
 }
 
 TEST(LegacyFiles, KeepTheirOptimizer) {

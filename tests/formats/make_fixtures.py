@@ -57,6 +57,12 @@ def write_all():
     np.savez_compressed(HERE / "class_in_test_only.npz", x_train=counting.astype("<f4"),
                         y_train=np.array([0, 1], "u1"), x_test=counting[:1].astype("<f4"),
                         y_test=np.array([5], "u1"))
+    floats = counting.astype("<f4")
+    np.savez_compressed(HERE / "by_name.npz", a_train=floats, b_train=digits[:2],
+                        kind_train=np.array([1, 0], "u1"), size_train=floats[:, :1],
+                        size_sample_weight_train=np.array([1, 2], "<f4"), a_test=floats[:1],
+                        b_test=digits[:1], kind_test=np.array([1], "u1"), size_test=floats[:1, :1],
+                        sample_weight_test=np.array([3], "<f4"))
     np.savez_compressed(HERE / "wrong_names.npz", images=digits[:1], labels=np.array([1], "u1"))
 
     # bfloat16, which NumPy has not, goes in as bytes: 1.0 is 0x3f80, -2.5 is 0xc020.

@@ -265,18 +265,70 @@ void make_embedding(const Case& described, GraphMaker& maker) {
   maker.append_gradient(0, 2);
 }
 
+graph::LossFormula loss_formula(const Case& described) {
+  graph::LossFormula formula;
+  const std::string& function = described.text("function");
+  for (int i = 0; i < graph::kLossFunctions; ++i)
+    if (function == to_string(static_cast<graph::LossFunction>(i)))
+      formula.function = static_cast<graph::LossFunction>(i);
+  formula.from_logits = described.integer("from_logits", 0) != 0;
+  formula.label_smoothing = described.real("label_smoothing", 0);
+  formula.alpha = described.real("alpha", 0.25);
+  formula.beta = described.real("beta", 0.5);
+  formula.gamma = described.real("gamma", 2);
+  formula.delta = described.real("delta", 1);
+  formula.q = described.real("q", 0.5);
+  formula.apply_class_balancing = described.integer("balanced", 0) != 0;
+  formula.row_axes = described.integer("row_axes", 0);
+  return formula;
+}
+
+// What the labels of a function are drawn from.
+enum class LabelRange { kClassNumbers, kClassRows, kProbabilities, kPositive, kSigns, kAny };
+
+LabelRange label_range(graph::LossFunction function) {
+  using F = graph::LossFunction;
+  if (graph::takes_class_numbers(function)) return LabelRange::kClassNumbers;
+  switch (function) {
+    case F::kCategoricalCrossentropy:
+    case F::kCategoricalFocalCrossentropy:
+    case F::kCategoricalHinge:
+    case F::kKlDivergence:
+      return LabelRange::kClassRows;
+    case F::kBinaryCrossentropy:
+    case F::kBinaryFocalCrossentropy:
+    case F::kDice:
+    case F::kTversky:
+      return LabelRange::kProbabilities;
+    case F::kMeanSquaredLogarithmicError:
+    case F::kPoisson:
+      return LabelRange::kPositive;
+    case F::kHinge:
+    case F::kSquaredHinge:
+      return LabelRange::kSigns;
+    default:
+      return LabelRange::kAny;
+  }
+}
+
 // Predictions that a loss can take. Of probabilities some are 0, which is clipped.
 Tensor predictions(const Case& described, GraphMaker& maker, const Shape& shape) {
+  using F = graph::LossFunction;
   const double range = described.real("range", 4);
-  const bool probabilities = described.integer("from_logits", 0) == 0;
-  const std::string& function = described.text("function");
+  const graph::LossFormula formula = loss_formula(described);
+  const LabelRange labels = label_range(formula.function);
   Tensor elements = maker.random(shape.elements(), -range, range);
-  if (!probabilities || function.starts_with("mean")) return elements;
+  const bool any = labels == LabelRange::kAny || labels == LabelRange::kSigns ||
+                   formula.function == F::kCategoricalHinge;
+  if (formula.from_logits || any) return elements;
+  const bool independent = labels == LabelRange::kProbabilities || labels == LabelRange::kPositive;
   const auto columns = static_cast<size_t>(shape.back());
   for (double& element : elements)
-    element = function.starts_with("binary") ? 1 / (1 + std::exp(-element)) : std::exp(element);
-  elements[0] = 0;
-  if (!function.starts_with("binary"))
+    element = independent ? 1 / (1 + std::exp(-element)) : std::exp(element);
+  const bool has_zero =
+      formula.function != F::kPoisson && formula.function != F::kCategoricalGeneralizedCrossEntropy;
+  if (has_zero) elements[0] = 0;
+  if (!independent)
     for (size_t row = 0; row < elements.size(); row += columns) {
       double sum = 0;
       for (size_t c = 0; c < columns; ++c) sum += elements[row + c];
@@ -287,20 +339,23 @@ Tensor predictions(const Case& described, GraphMaker& maker, const Shape& shape)
 
 // Labels for them. Element 0, whose probability is 0, has label 1 (or class 0).
 Tensor labels(const Case& described, GraphMaker& maker, const Shape& shape) {
-  const std::string& function = described.text("function");
+  const LabelRange range = label_range(loss_formula(described).function);
   const int64_t columns = shape.back(), rows = shape.elements() / columns;
-  if (function.starts_with("mean")) return maker.random(shape.elements(), -4, 4);
-  if (function.starts_with("binary")) {
+  if (range == LabelRange::kAny) return maker.random(shape.elements(), -4, 4);
+  if (range == LabelRange::kPositive) return maker.random(shape.elements(), 0, 4);
+  if (range == LabelRange::kProbabilities || range == LabelRange::kSigns) {
     Tensor elements = maker.random(shape.elements(), 0, 1);
     for (size_t i = 0; i < elements.size(); ++i)
       if (i % 3 != 0) elements[i] = std::round(elements[i]);  // every third stays soft
     elements[0] = 1;
+    if (range == LabelRange::kSigns)
+      for (double& element : elements) element = element < 0.5 ? -1 : 1;
     return elements;
   }
   Tensor classes = maker.random(rows, 0, static_cast<double>(columns));
   for (double& number : classes) number = std::floor(number);
   classes[0] = 0;
-  if (function.starts_with("sparse")) return classes;
+  if (range == LabelRange::kClassNumbers) return classes;
   Tensor elements(static_cast<size_t>(shape.elements()));
   const Tensor noise = maker.random(shape.elements(), 0, 1);
   for (int64_t row = 0; row < rows; ++row)
@@ -314,19 +369,27 @@ Tensor labels(const Case& described, GraphMaker& maker, const Shape& shape) {
 
 void make_loss(const Case& described, GraphMaker& maker) {
   const Shape shape = described.shape("src");
-  const std::string& function = described.text("function");
-  const bool from_logits = described.integer("from_logits", 0) != 0;
+  const graph::LossFormula formula = loss_formula(described);
+  const Shape rows = graph::loss_shape(formula, shape);
   std::vector<int64_t> extents(shape.extents().begin(), shape.extents().end());
-  if (function.starts_with("sparse")) {
+  if (graph::takes_class_numbers(formula.function)) {
     extents.pop_back();
     if (described.text("labels", "plain") == "column") extents.push_back(1);
   }
   const ValueId y_pred = maker.input(shape, predictions(described, maker, shape));
   const ValueId y_true = maker.input(Shape(extents), labels(described, maker, shape));
-  const bool fused = described.integer("fused", 0) != 0;
-  maker.builder().add_op(
-      fused ? graph::softmax_cross_entropy_kind() : graph::loss_kind(), {y_pred, y_true},
-      {{"function", function}, {"from_logits", int64_t{from_logits}}, {"weight", 0.5}});
+  const ValueId weights = described.integer("weighted", 0) != 0
+                              ? maker.input(rows, maker.random(rows.elements(), 0, 2))
+                              : kNoValue;
+  graph::loss(maker.builder(), y_pred, y_true, formula, weights, 0.5);
+  if (described.integer("fused", 0) != 0) {
+    // The same op in its joint form.
+    graph::Graph& graph = maker.builder().graph();
+    const graph::Op op = graph.ops.back();
+    graph.ops.pop_back();
+    graph.values.pop_back();
+    maker.builder().add_op(graph::softmax_cross_entropy_kind(), op.inputs, op.attributes);
+  }
   maker.append_gradient(0, 1);
 }
 

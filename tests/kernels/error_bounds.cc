@@ -320,11 +320,17 @@ std::vector<Tensor> l2_normalize_bounds(const FilledGraph& filled, const graph::
   return {bound};
 }
 
+// The weight of a loss's row; 1 where it has none.
+double row_weight(const FilledGraph& filled, const graph::Op& op, size_t row) {
+  return op.inputs.size() > 2 ? std::abs(input(filled, op, 2)[row]) : 1;
+}
+
 // A loss is a sum over its row of terms y log p: their rounding is relative to the logarithm or
-// logit, which is at most 16 after the clip, or to the squares of a regression.
+// logit, which is at most 16 after the clip, or to the squares of a regression. Powers, which the
+// focal losses have, are exponentials of logarithms.
 std::vector<Tensor> loss_bounds(const FilledGraph& filled, const graph::Op& op,
                                 const std::vector<Tensor>& expected) {
-  const auto columns = filled.graph.input(op, 0).shape.back();
+  const auto columns = graph::loss_rows(filled.graph, op).columns;
   const Tensor& pred = input(filled, op, 0);
   const Tensor& labels = input(filled, op, 1);
   const double reach = std::max(16.0, largest_magnitude(pred));
@@ -334,43 +340,81 @@ std::vector<Tensor> loss_bounds(const FilledGraph& filled, const graph::Op& op,
     double weight = 1;
     for (size_t c = 0; c < labels_per_row && labels_per_row > 1; ++c)
       weight += std::abs(labels[row * labels_per_row + c]);
-    bounds[0][row] =
-        (kFunction + rounding(columns) + 4 * kUnit) * (reach + expected[0][row]) * weight;
+    const double own = row_weight(filled, op, row);
+    bounds[0][row] = (kFunction + rounding(columns) + 4 * kUnit) *
+                     (reach * own + std::abs(expected[0][row])) * weight;
   }
   if (expected.size() > 1) bounds[1] = softmax_bounds(filled, op, expected[1])[0];
   return bounds;
 }
 
+// How large what a prediction's slope is a sum of can be, beside the slope itself. p: the
+// prediction, y: its label; sum and length are those of the row's predictions.
+double slope_terms(const graph::LossFormula& formula, double p, double y, double columns,
+                   double sum, double length) {
+  using F = graph::LossFunction;
+  switch (formula.function) {
+    case F::kMeanSquaredError:
+    case F::kMeanAbsoluteError:
+    case F::kHuber:
+    case F::kLogCosh:
+      return 2 * (std::abs(p) + y) / columns;
+    case F::kHinge:
+    case F::kSquaredHinge:
+      return 4 * (1 + std::abs(p) * y) * y / columns;
+    case F::kMeanAbsolutePercentageError:
+      return 100 / std::max(y, 1e-7) / columns;
+    case F::kMeanSquaredLogarithmicError:
+      return 8 / columns;
+    case F::kPoisson:
+      return (1 + y / p) / columns;
+    case F::kBinaryCrossentropy:
+      if (formula.from_logits || p <= 0) return (1 + y) / columns;
+      return (1 + y) / columns / (p * (1 - p));
+    case F::kBinaryFocalCrossentropy:
+      if (formula.from_logits || p <= 0) return 20 * (1 + formula.gamma) * (1 + y) / columns;
+      return (1 + formula.gamma) * (1 + y) / columns * (16 + 1 / (p * (1 - p)));
+    case F::kCategoricalFocalCrossentropy:
+      // Half of the rows' labels are soft: what they pull at together comes to at most this.
+      return 16 * (1 + formula.gamma) * columns * (formula.from_logits || p <= 0 ? 1 : 1 / p);
+    case F::kCategoricalHinge:
+      return 2 * (1 + y);
+    case F::kCosineSimilarity:
+      return 2 / length;
+    case F::kDice:
+    case F::kTversky:
+      return 4 * (1 + y) / sum;
+    default:
+      return formula.from_logits || p <= 0 ? y : y / p + 1;
+  }
+}
+
 std::vector<Tensor> loss_backward_bounds(const FilledGraph& filled, const graph::Op& op,
                                          const Tensor& expected) {
-  const auto columns = static_cast<size_t>(filled.graph.input(op, 0).shape.back());
+  const auto columns = static_cast<size_t>(graph::loss_rows(filled.graph, op).columns);
   const double scale = op.attributes.real("scale");
-  const graph::LossFunction function = graph::loss_function(op);
-  const bool from_logits =
-      graph::from_logits(op) && op.kind != &graph::softmax_cross_entropy_backward_kind();
+  graph::LossFormula formula = graph::loss_formula(op);
+  if (op.kind == &graph::softmax_cross_entropy_backward_kind()) formula.from_logits = false;
   const Tensor& pred = input(filled, op, 0);
   const Tensor& labels = input(filled, op, 1);
-  const bool sparse = function == graph::LossFunction::kSparseCategoricalCrossentropy;
-  const double reach = from_logits ? largest_magnitude(pred) : 0;
+  const bool class_numbers = graph::takes_class_numbers(formula.function);
+  const double reach = formula.from_logits ? largest_magnitude(pred) : 0;
   const double relative =
       kFunction + 4 * kUnit * reach + rounding(static_cast<int64_t>(columns)) + 4 * kUnit;
   Tensor bound(expected.size());
-  for (size_t i = 0; i < expected.size(); ++i) {
-    const double y = sparse ? 1 : std::abs(labels[i]);
-    double terms = y;
-    switch (function) {
-      case graph::LossFunction::kMeanSquaredError:
-      case graph::LossFunction::kMeanAbsoluteError:
-        terms = 2 * (std::abs(pred[i]) + y) / static_cast<double>(columns);
-        break;
-      case graph::LossFunction::kBinaryCrossentropy:
-        terms = (1 + y) / static_cast<double>(columns);
-        if (!graph::from_logits(op) && pred[i] > 0) terms /= pred[i] * (1 - pred[i]);
-        break;
-      default:
-        if (!graph::from_logits(op) && pred[i] > 0) terms = y / pred[i] + 1;
+  for (size_t row = 0; row < expected.size() / columns; ++row) {
+    double sum = 0, square = 0;
+    for (size_t i = row * columns; i < (row + 1) * columns; ++i) {
+      sum += std::abs(pred[i]);
+      square += pred[i] * pred[i];
     }
-    bound[i] = relative * (std::abs(expected[i]) + scale * terms) + kSmallest;
+    for (size_t i = row * columns; i < (row + 1) * columns; ++i) {
+      const double y = class_numbers ? 1 : std::abs(labels[i]);
+      const double terms =
+          slope_terms(formula, pred[i], y, static_cast<double>(columns), sum, std::sqrt(square));
+      bound[i] = relative * (std::abs(expected[i]) + scale * terms * row_weight(filled, op, row)) +
+                 kSmallest;
+    }
   }
   return {bound};
 }

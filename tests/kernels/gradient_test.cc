@@ -356,39 +356,68 @@ TEST(Gradient, Upsample2D) {
   }
 }
 
-// Losses and predictions: away from the clip's edges and from mean_absolute_error's kink.
-struct LossCase {
-  std::string function;
-  bool from_logits;
-  bool fused;
-};
+// Every loss, at predictions away from the clip's edges and from kinks.
+std::vector<graph::LossFormula> loss_formulas() {
+  using F = graph::LossFunction;
+  std::vector<graph::LossFormula> formulas;
+  for (int i = 0; i < graph::kLossFunctions; ++i) {
+    graph::LossFormula formula;
+    formula.function = static_cast<F>(i);
+    formula.alpha = 0.3;
+    formula.beta = 0.6;
+    formula.gamma = 2;
+    formula.delta = 0.8;  // labels are .1 to 1.5 away from predictions
+    formulas.push_back(formula);
+    if (graph::can_smooth_labels(formula.function)) {
+      formula.label_smoothing = 0.2;
+      formulas.push_back(formula);
+    }
+    if (graph::can_take_logits(formula.function)) {
+      formula.from_logits = true;
+      formula.gamma = 1.5;
+      formula.apply_class_balancing = true;
+      formulas.push_back(formula);
+    }
+    if (graph::has_row_axes(formula.function)) {
+      formula.row_axes = 1;
+      formulas.push_back(formula);
+    }
+  }
+  return formulas;
+}
 
 TEST(Gradient, Losses) {
-  const LossCase cases[] = {
-      {"categorical_crossentropy", false, false},
-      {"categorical_crossentropy", true, false},
-      {"categorical_crossentropy", true, true},
-      {"sparse_categorical_crossentropy", false, false},
-      {"sparse_categorical_crossentropy", true, false},
-      {"sparse_categorical_crossentropy", true, true},
-      {"binary_crossentropy", false, false},
-      {"binary_crossentropy", true, false},
-      {"mean_squared_error", false, false},
-      {"mean_absolute_error", false, false},
-  };
-  for (const LossCase& c : cases) {
-    SCOPED_TRACE(fmt::format("{}, from_logits {}, fused {}", c.function, c.from_logits, c.fused));
-    GraphMaker maker;
-    const bool sparse = c.function.starts_with("sparse");
-    const ValueId y_pred = maker.uniform({4, 3}, 0.1, 0.9);
-    // Soft labels whose sum is not one: a gradient that takes it for one fails.
-    const ValueId y_true =
-        sparse ? maker.input({4}, {2, 0, 1, 2}) : maker.uniform({4, 3}, 1.0, 1.6);
-    maker.builder().add_op(
-        c.fused ? graph::softmax_cross_entropy_kind() : graph::loss_kind(), {y_pred, y_true},
-        {{"function", c.function}, {"from_logits", int64_t{c.from_logits}}, {"weight", 0.7}});
-    expect_gradient(maker, 1);
-  }
+  for (const graph::LossFormula& formula : loss_formulas())
+    for (const bool weighted : {false, true})
+      for (const bool fused : {false, true}) {
+        if (fused && (!formula.from_logits ||
+                      formula.function > graph::LossFunction::kSparseCategoricalCrossentropy))
+          continue;
+        SCOPED_TRACE(fmt::format("{}, from_logits {}, smoothing {}, weighted {}, fused {}",
+                                 to_string(formula.function), formula.from_logits,
+                                 formula.label_smoothing, weighted, fused));
+        GraphMaker maker;
+        const ValueId y_pred = maker.uniform({4, 3}, 0.1, 0.9);
+        // Soft labels whose sum is not one: a gradient that takes it for one fails.
+        const ValueId y_true = graph::takes_class_numbers(formula.function)
+                                   ? maker.input({4}, {2, 0, 1, 2})
+                                   : maker.uniform({4, 3}, 1.0, 1.6);
+        const Shape rows = graph::loss_shape(formula, {4, 3});
+        const ValueId weights = weighted ? maker.uniform(rows, 0.2, 2) : kNoValue;
+        graph::loss(maker.builder(), y_pred, y_true, formula, weights, 0.7);
+        if (fused) {
+          const graph::Op op = maker.builder().graph().ops.back();
+          GraphMaker again;
+          std::vector<ValueId> inputs{again.input({4, 3}, values(maker.filled(), y_pred)),
+                                      again.input(maker.builder().graph().value(y_true).shape,
+                                                  values(maker.filled(), y_true))};
+          if (weighted) inputs.push_back(again.input(rows, values(maker.filled(), weights)));
+          again.builder().add_op(graph::softmax_cross_entropy_kind(), inputs, op.attributes);
+          expect_gradient(again, 1);
+        } else {
+          expect_gradient(maker, 1);
+        }
+      }
 }
 
 TEST(Gradient, ProbabilitiesThatAreClippedHaveNone) {

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "model/compile_config.h"
+#include "model/loss_config.h"
 #include "pronghorn/error.h"
 #include "train/loss_name.h"
 
@@ -66,8 +67,11 @@ TEST(LossByName, TakesLongAndShortNames) {
   for (const std::string& name : loss_names())
     EXPECT_EQ(graph::to_string(train::parse_loss(name)), name);
   EXPECT_THAT(
-      [] { train::parse_loss("huber"); },
-      ThrowsMessage<ArgumentError>(AllOf(HasSubstr("'huber'"), HasSubstr("binary_crossentropy"))));
+      [] { train::parse_loss("hubris"); },
+      ThrowsMessage<ArgumentError>(AllOf(HasSubstr("'hubris'"), HasSubstr("binary_crossentropy"))));
+  EXPECT_EQ(train::parse_loss("KLDivergence"), LossFunction::kKlDivergence);
+  EXPECT_EQ(train::parse_loss("kld"), LossFunction::kKlDivergence);
+  EXPECT_EQ(train::parse_loss("logcosh"), LossFunction::kLogCosh);
 }
 
 TEST(CompileConfigOfAFile, ReadsKeras3Objects) {
@@ -83,9 +87,53 @@ TEST(CompileConfigOfAFile, ReadsKeras3Objects) {
   EXPECT_EQ(config->optimizer.momentum, 0.5);
   EXPECT_TRUE(config->optimizer.nesterov);
   EXPECT_EQ(config->optimizer.weight_decay, 0);
-  EXPECT_EQ(config->loss, "categorical_crossentropy");
-  EXPECT_TRUE(config->from_logits);
-  EXPECT_THAT(config->metrics, testing::ElementsAre("accuracy", "top_k_categorical_accuracy"));
+  EXPECT_EQ(config->loss.name, "categorical_crossentropy");
+  EXPECT_TRUE(config->loss.from_logits);
+  ASSERT_EQ(config->metrics.size(), 2u);
+  EXPECT_EQ(config->metrics[0].name, "accuracy");
+  EXPECT_EQ(config->metrics[1].name, "top_k_categorical_accuracy");
+  EXPECT_EQ(config->metrics[1].k, 5);
+}
+
+TEST(CompileConfigOfAFile, ReadsLossesAndMetricsOfOutputs) {
+  const auto config = model::compile_config_from_json(ordered_json::parse(R"({
+    "optimizer": "sgd",
+    "loss": {"a": "mse", "b": {"class_name": "Huber", "config": {"delta": 2}}, "c": null},
+    "loss_weights": {"b": 0.5},
+    "metrics": {"a": ["mae", {"class_name": "AUC",
+                              "config": {"name": "area", "curve": "PR", "thresholds": [0.5]}}]},
+    "weighted_metrics": [["mse"], [], []]})"));
+  ASSERT_TRUE(config);
+  ASSERT_EQ(config->outputs.size(), 3u);
+  EXPECT_EQ(config->outputs[0].output, "a");
+  EXPECT_EQ(config->outputs[0].loss->name, "mse");
+  EXPECT_EQ(config->outputs[1].loss->delta, 2);
+  EXPECT_EQ(config->outputs[1].loss_weight, 0.5);
+  EXPECT_EQ(config->outputs[2].loss->name, "");
+  ASSERT_EQ(config->outputs[0].metrics.size(), 2u);
+  EXPECT_EQ(config->outputs[0].metrics[1].log_name, "area");
+  EXPECT_EQ(config->outputs[0].metrics[1].curve, "PR");
+  EXPECT_EQ(config->outputs[0].metrics[1].thresholds, std::vector<double>{0.5});
+  EXPECT_EQ(config->outputs[0].weighted_metrics[0].name, "mse");
+}
+
+TEST(CompileConfigOfAFile, IsWrittenAsItWasRead) {
+  const auto text = R"({
+    "loss": {"a": "mean_squared_error",
+             "b": {"module": "keras.losses", "class_name": "Huber",
+                   "config": {"name": "huber", "reduction": "sum", "delta": 2.0},
+                   "registered_name": null}},
+    "loss_weights": {"a": 1.0, "b": 0.5},
+    "metrics": {"a": ["accuracy", "mae"],
+                "b": [{"module": "keras.metrics", "class_name": "Precision",
+                       "config": {"name": "p", "dtype": "float32", "thresholds": [0.2, 0.4],
+                                  "top_k": null, "class_id": 1}, "registered_name": null}]},
+    "weighted_metrics": null})";
+  CompileConfig config;
+  model::read_losses_and_metrics(ordered_json::parse(text), config);
+  ordered_json written;
+  model::write_losses_and_metrics(config, written);
+  EXPECT_EQ(written.dump(1), ordered_json::parse(text).dump(1));
 }
 
 TEST(CompileConfigOfAFile, ReadsPlainNames) {
@@ -93,7 +141,7 @@ TEST(CompileConfigOfAFile, ReadsPlainNames) {
       ordered_json::parse(R"({"optimizer": "adam", "loss": "mse", "metrics": null})"));
   ASSERT_TRUE(config);
   EXPECT_EQ(config->optimizer.name, "adam");
-  EXPECT_EQ(config->loss, "mse");
+  EXPECT_EQ(config->loss.name, "mse");
   EXPECT_TRUE(config->metrics.empty());
 }
 
@@ -102,7 +150,7 @@ TEST(CompileConfigOfAFile, KeepsWhatIsUnknownForCompileToRefuse) {
     "optimizer": {"class_name": "Nadam", "config": {}}, "loss": "huber"})"));
   ASSERT_TRUE(config);
   EXPECT_EQ(config->optimizer.name, "Nadam");
-  EXPECT_EQ(config->loss, "huber");
+  EXPECT_EQ(config->loss.name, "huber");
   const auto scheduled = model::compile_config_from_json(ordered_json::parse(R"({
     "optimizer": {"class_name": "Adam", "config": {"learning_rate": {"class_name": "X"}}}})"));
   ASSERT_TRUE(scheduled);

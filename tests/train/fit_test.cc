@@ -449,7 +449,7 @@ TEST(Fit, RefusesImagesOfAnotherShape) {
   const Array x{{2, 3}, std::vector<float>(6)};
   EXPECT_THAT(
       [&] {
-        model.fit(x, {{2}, {0, 0}}, silent(1));
+        model.fit(x, Array{{2}, {0, 0}}, silent(1));
       },
       ThrowsMessage<ShapeError>(HasSubstr("the model takes (2,)")));
 }
@@ -463,8 +463,8 @@ TEST(Compile, RefusesWhatItDoesNotKnow) {
   };
   const double infinity = std::numeric_limits<double>::infinity();
   refused([](CompileConfig& c) { c.optimizer.name = "nadam"; }, "unknown optimizer 'nadam'");
-  refused([](CompileConfig& c) { c.loss = "huber"; }, "unknown loss 'huber'");
-  refused([](CompileConfig& c) { c.metrics = {"auc"}; }, "unknown metric 'auc'");
+  refused([](CompileConfig& c) { c.loss = "hubris"; }, "unknown loss 'hubris'");
+  refused([](CompileConfig& c) { c.metrics = {"auk"}; }, "unknown metric 'auk'");
   refused([&](CompileConfig& c) { c.optimizer.learning_rate = infinity; }, "learning_rate is inf");
   refused([](CompileConfig& c) { c.optimizer.learning_rate = -1; }, "learning_rate is -1");
   refused([](CompileConfig& c) { c.optimizer.momentum = 1.5; }, "momentum is 1.5");
@@ -475,7 +475,7 @@ TEST(Compile, RefusesWhatItDoesNotKnow) {
   refused(
       [](CompileConfig& c) {
         c.loss = "mse";
-        c.from_logits = true;
+        c.loss.from_logits = true;
       },
       "from_logits");
 }

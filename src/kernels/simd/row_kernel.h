@@ -14,7 +14,8 @@ struct RowGeometry {
   int64_t rows, columns;
 
   explicit RowGeometry(const Shape& shape)
-      : rows(shape.elements() / shape.back()), columns(shape.back()) {}
+      : RowGeometry(shape.elements() / shape.back(), shape.back()) {}
+  RowGeometry(int64_t row_count, int64_t column_count) : rows(row_count), columns(column_count) {}
 
   // Calls run(first, last) for ranges of rows.
   template <class Run>
