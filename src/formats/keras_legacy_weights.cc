@@ -236,8 +236,9 @@ std::optional<model::TrainingState> read_optimizer(const Hdf5Reader& file,
     const std::string path = join(kGroup, (*names)[i]);
     const std::vector<int64_t> extents = file.extents(path);
     if (extents.empty()) {
-      if (i == 0)
-        state.steps = static_cast<uint64_t>(std::max<int64_t>(0, file.read_integer(path)));
+      // Keras 2 counts in floating point.
+      const double first = i == 0 ? file.read_number(path) : 0;
+      if (first > 0 && first < 0x1p31) state.steps = static_cast<uint64_t>(first);
       by_weight = by_weight || (*names)[i].find("learning_rate") != std::string::npos;
       continue;
     }
