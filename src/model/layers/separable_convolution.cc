@@ -133,9 +133,9 @@ std::shared_ptr<Layer> make(int rank, bool separable, ConfigReader& reader) {
       .activation = reader.activation("activation", "linear"),
       .use_bias = reader.boolean("use_bias", true),
       .depthwise = reader.weight("depthwise", "glorot_uniform"),
-      .pointwise = {},
+      .pointwise =
+          separable ? reader.weight("pointwise", "glorot_uniform") : WeightArguments(),
       .bias = reader.weight("bias", "zeros")};
-  if (separable) arguments.pointwise = reader.weight("pointwise", "glorot_uniform");
   if (arguments.depth_multiplier < 1)
     reader.fail("depth_multiplier",
                 fmt::format("is {}; it must be positive", arguments.depth_multiplier));
