@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <map>
 #include <memory>
@@ -22,7 +23,10 @@ class TrainingControl {
   virtual ~TrainingControl() = default;
   virtual Model& model() = 0;
   virtual void stop_training() = 0;
+  // Of the next step.
   virtual double learning_rate() const = 0;
+  // Whether it follows a schedule; then set_learning_rate throws ArgumentError, as in Keras.
+  virtual bool has_learning_rate_schedule() const { return false; }
   virtual void set_learning_rate(double learning_rate) = 0;
 };
 
@@ -86,7 +90,12 @@ struct ReduceLROnPlateauOptions {
 std::unique_ptr<Callback> EarlyStopping(EarlyStoppingOptions options = {});
 // Writes the weights (.safetensors) after each epoch.
 std::unique_ptr<Callback> ModelCheckpoint(ModelCheckpointOptions options);
+// Both set the learning rate, and throw ArgumentError where fit begins with an optimizer that
+// follows a schedule.
 std::unique_ptr<Callback> ReduceLROnPlateau(ReduceLROnPlateauOptions options = {});
+// The learning rate of each epoch (from 0), of the one before it.
+std::unique_ptr<Callback> LearningRateScheduler(
+    std::function<double(int epoch, double learning_rate)> schedule);
 // One line per epoch in Keras's format (header, sorted names, CRLF). The file is written anew
 // unless `append`.
 std::unique_ptr<Callback> CSVLogger(std::string path, bool append = false);

@@ -114,6 +114,7 @@ class Model {
   explicit Model(std::unique_ptr<model::Model> model);
   friend Model model_from_json(std::string_view json);
   friend Model load_model(const std::string& name_or_path);
+  friend Layer as_layer(Model model);
 
   struct Training;
   // That of a compiled model, else what its file said.
@@ -133,6 +134,10 @@ class Sequential : public Model {
                       std::string name = "");
   void add(const Layer& layer);
 };
+
+// A model as a layer of others, which has its weights: encoder(x) in Keras. Throws UnsupportedError
+// for a model with several outputs.
+Layer as_layer(Model model);
 
 // Reads Keras 3's model.to_json(). Throws FileError for what is no such JSON (with its line) and
 // UnsupportedError for a layer that Pronghorn has not, with its name and the list of those it has.

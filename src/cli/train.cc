@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/optimizer_options.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "pronghorn/callbacks.h"
@@ -23,16 +24,6 @@
 
 namespace pronghorn::cli {
 namespace {
-
-// The optimizer by name, and arguments of it that differ from the preset's.
-struct OptimizerOptions {
-  std::string name;
-  std::string preset;
-  std::optional<double> learning_rate, momentum, rho, epsilon, beta_1, beta_2, weight_decay;
-  bool nesterov = false;
-  bool centered = false;
-  bool amsgrad = false;
-};
 
 struct TrainCommand {
   std::string model;
@@ -61,29 +52,6 @@ struct TrainCommand {
   std::optional<int> verbose;
   bool json = false;
 };
-
-// The model file's optimizer unless another, or a preset, was asked for; then the arguments given.
-Optimizer optimizer_for(const CompileConfig& config, const OptimizerOptions& options) {
-  Optimizer result = config.optimizer;
-  if (!options.name.empty() || !options.preset.empty()) {
-    result = optimizer(options.name.empty() ? config.optimizer.name : options.name,
-                       options.preset == "keras2017" ? Preset::kKeras2017 : Preset::kKeras3);
-  }
-  const auto set = [](const std::optional<double>& given, double& argument) {
-    if (given) argument = *given;
-  };
-  set(options.learning_rate, result.learning_rate);
-  set(options.momentum, result.momentum);
-  set(options.rho, result.rho);
-  set(options.epsilon, result.epsilon);
-  set(options.beta_1, result.beta_1);
-  set(options.beta_2, result.beta_2);
-  set(options.weight_decay, result.weight_decay);
-  result.nesterov = result.nesterov || options.nesterov;
-  result.centered = result.centered || options.centered;
-  result.amsgrad = result.amsgrad || options.amsgrad;
-  return result;
-}
 
 std::vector<std::unique_ptr<Callback>> make_callbacks(const TrainCommand& options, bool validates) {
   // Without validation data there is no val_loss to watch.
@@ -181,7 +149,7 @@ std::string announcement(const TrainCommand& options, const Model& model,
       "{}, learning rate {}, {}, batch size {}{}\n",
       options.model, with_commas(model.count_params()), with_commas(model.multiply_accumulates()),
       options.data.data, with_commas(training), with_commas(validation), config.optimizer.name,
-      config.optimizer.learning_rate, losses_of(config), options.batch_size,
+      learning_rate_text(config.optimizer), losses_of(config), options.batch_size,
       model.optimizer_steps() == 0
           ? ""
           : fmt::format("; goes on after {} steps", with_commas(model.optimizer_steps())));
@@ -298,29 +266,6 @@ void train(const TrainCommand& options) {
   }
   print_result(options, history);
   if (options.profile && profile.steps > 0) fmt::print("\n{}", report::terminal(profile));
-}
-
-void add_optimizer_options(CLI::App& command, OptimizerOptions& options) {
-  command
-      .add_option("--optimizer", options.name,
-                  fmt::format("{}; default: the model file's, else rmsprop",
-                              fmt::join(optimizer_names(), ", ")))
-      ->type_name("NAME");
-  command
-      .add_option("--preset", options.preset,
-                  "Whose optimizer defaults: keras3, or keras2017 for those that the old examples "
-                  "ran with (Adadelta with learning rate 1, RMSprop's epsilon outside the root)")
-      ->check(CLI::IsMember({"keras3", "keras2017"}));
-  command.add_option("--learning-rate", options.learning_rate, "Default: the optimizer's");
-  command.add_option("--momentum", options.momentum, "Of sgd and rmsprop");
-  command.add_flag("--nesterov", options.nesterov, "Of sgd");
-  command.add_option("--rho", options.rho, "Of rmsprop and adadelta");
-  command.add_flag("--centered", options.centered, "Of rmsprop");
-  command.add_option("--epsilon", options.epsilon, "Of all but sgd");
-  command.add_option("--beta-1", options.beta_1, "Of adam and adamw");
-  command.add_option("--beta-2", options.beta_2, "Of adam and adamw");
-  command.add_flag("--amsgrad", options.amsgrad, "Of adam and adamw");
-  command.add_option("--weight-decay", options.weight_decay, "Of all");
 }
 
 void add_file_options(CLI::App& command, TrainCommand& options) {

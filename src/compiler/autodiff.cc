@@ -5,6 +5,7 @@
 #include "graph/op_kind.h"
 #include "graph/ops/elementwise.h"
 #include "graph/ops/loss.h"
+#include "graph/ops/sum_of_powers.h"
 
 namespace pronghorn::compiler {
 
@@ -15,7 +16,8 @@ using graph::ValueId;
 namespace {
 
 bool is_loss(const Op& op) {
-  return op.kind == &graph::loss_kind() || op.kind == &graph::softmax_cross_entropy_kind();
+  return op.kind == &graph::loss_kind() || op.kind == &graph::softmax_cross_entropy_kind() ||
+         op.kind == &graph::sum_of_powers_kind();
 }
 
 // Which values depend on a wanted one: only along these do gradients flow.

@@ -37,21 +37,64 @@ graph::Attributes update_attributes(const Optimizer& optimizer) {
       attributes.set("epsilon", optimizer.epsilon);
       attributes.set("initial_accumulator_value", optimizer.initial_accumulator_value);
       break;
+    case graph::OptimizerAlgorithm::kAdamax:
+    case graph::OptimizerAlgorithm::kNadam:
+      attributes.set("beta_1", optimizer.beta_1);
+      attributes.set("beta_2", optimizer.beta_2);
+      attributes.set("epsilon", optimizer.epsilon);
+      break;
+    case graph::OptimizerAlgorithm::kFtrl:
+      attributes.set("learning_rate_power", optimizer.learning_rate_power);
+      attributes.set("initial_accumulator_value", optimizer.initial_accumulator_value);
+      attributes.set("l1", optimizer.l1_regularization_strength);
+      attributes.set("l2", optimizer.l2_regularization_strength);
+      attributes.set("l2_shrinkage", optimizer.l2_shrinkage_regularization_strength);
+      attributes.set("beta", optimizer.beta);
+      break;
+    case graph::OptimizerAlgorithm::kLion:
+      attributes.set("beta_1", optimizer.beta_1);
+      attributes.set("beta_2", optimizer.beta_2);
+      break;
+    case graph::OptimizerAlgorithm::kAdafactor:
+      attributes.set("beta_2_decay", optimizer.beta_2_decay);
+      attributes.set("epsilon_1", optimizer.epsilon_1);
+      attributes.set("epsilon_2", optimizer.epsilon_2);
+      attributes.set("clip_threshold", optimizer.clip_threshold);
+      break;
   }
   attributes.set("weight_decay", optimizer.weight_decay);
+  if (optimizer.gradient_accumulation_steps > 1)
+    attributes.set("accumulation_steps", optimizer.gradient_accumulation_steps);
   return attributes;
 }
 
+namespace {
+
+bool is_trainable(const model::Model::NamedWeight& weight) {
+  return weight.weight->trainable && weight.layer->trainable();
+}
+
+AlignedBuffer zeros(const Shape& shape) {
+  const auto elements = static_cast<size_t>(shape.elements());
+  AlignedBuffer buffer(elements * sizeof(float));
+  std::fill_n(buffer.floats(), elements, 0.0f);
+  return buffer;
+}
+
+}  // namespace
+
 OptimizerState::OptimizerState(model::Model& model, const Optimizer& optimizer)
-    : attributes_(update_attributes(optimizer)) {
-  const std::vector<graph::OptimizerSlot> kinds = graph::optimizer_slots(attributes_);
+    : optimizer_(optimizer), attributes_(update_attributes(optimizer)) {
   for (const model::Model::NamedWeight& weight : model.weights()) {
-    if (!weight.weight->trainable || !weight.layer->trainable()) continue;
-    const auto elements = static_cast<size_t>(weight.weight->shape.elements());
+    if (!is_trainable(weight)) continue;
+    const Shape& shape = weight.weight->shape;
+    if (optimizer.use_ema) averages_.push_back(zeros(shape));
+    if (optimizer.gradient_accumulation_steps > 1) accumulators_.push_back(zeros(shape));
     std::vector<Slot> slots;
-    for (const graph::OptimizerSlot& kind : kinds) {
+    for (const graph::OptimizerSlot& kind : graph::optimizer_slots(attributes_, shape)) {
+      const auto elements = static_cast<size_t>(kind.shape.elements());
       slots.push_back(
-          {std::string(kind.name), weight.weight->shape, AlignedBuffer(elements * sizeof(float))});
+          {std::string(kind.name), kind.shape, AlignedBuffer(elements * sizeof(float))});
       std::fill_n(slots.back().buffer.floats(), elements, static_cast<float>(kind.initial_value));
     }
     slots_.push_back(std::move(slots));
@@ -75,6 +118,25 @@ std::vector<OptimizerState::Slot*> OptimizerState::in_keras_order() {
       for (Slot& slot : slots)
         if (last(slot) == lasts) order.push_back(&slot);
   return order;
+}
+
+int64_t OptimizerState::bytes() const {
+  int64_t bytes = 0;
+  for (const std::vector<AlignedBuffer>* buffers : {&averages_, &accumulators_})
+    for (const AlignedBuffer& buffer : *buffers) bytes += static_cast<int64_t>(buffer.bytes());
+  for (const std::vector<Slot>& slots : slots_)
+    for (const Slot& slot : slots) bytes += static_cast<int64_t>(slot.buffer.bytes());
+  return bytes;
+}
+
+void OptimizerState::take_averages(model::Model& model) {
+  if (!optimizer_.use_ema) return;
+  size_t number = 0;
+  for (const model::Model::NamedWeight& weight : model.weights()) {
+    if (!is_trainable(weight)) continue;
+    std::copy_n(averages_[number++].floats(), weight.weight->shape.elements(),
+                weight.weight->values());
+  }
 }
 
 }  // namespace pronghorn::compiler

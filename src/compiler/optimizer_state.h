@@ -20,22 +20,38 @@ class OptimizerState {
  public:
   struct Slot {
     std::string name;  // "velocity"
-    Shape shape;       // the weight's
+    Shape shape;
     AlignedBuffer buffer;
   };
 
   // The state before the first step.
   OptimizerState(model::Model& model, const Optimizer& optimizer);
 
+  const Optimizer& optimizer() const { return optimizer_; }
   const graph::Attributes& attributes() const { return attributes_; }
   // Of the trainable weight with this number, counted in the order of Model::weights().
+  // In Keras's order (graph::optimizer_slots).
   std::vector<Slot>& slots(size_t trainable_weight) { return slots_[trainable_weight]; }
   // All of them in the order of Keras's optimizer.variables, behind iteration and learning rate.
   std::vector<Slot*> in_keras_order();
 
+  // The weights' moving averages, where the optimizer has use_ema, and the sums of gradients since
+  // the last update, where it has gradient_accumulation_steps; else none. Of a weight as above. In
+  // Keras's order of variables all averages, then all sums, stand before the slots.
+  std::vector<AlignedBuffer>& averages() { return averages_; }
+  std::vector<AlignedBuffer>& accumulators() { return accumulators_; }
+
+  // Of all that.
+  int64_t bytes() const;
+
+  // The weights become their averages, as at the end of Keras's fit; nothing without use_ema.
+  void take_averages(model::Model& model);
+
  private:
+  Optimizer optimizer_;
   graph::Attributes attributes_;
   std::vector<std::vector<Slot>> slots_;
+  std::vector<AlignedBuffer> averages_, accumulators_;
 };
 
 }  // namespace pronghorn::compiler

@@ -5,9 +5,10 @@
 #include "compiler/autodiff.h"
 #include "compiler/fusion.h"
 #include "compiler/pooling_fusion.h"
+#include "compiler/weight_updates.h"
 #include "graph/builder.h"
 #include "graph/ops/elementwise.h"
-#include "graph/ops/optimizer_update.h"
+#include "graph/ops/sum_of_powers.h"
 #include "graph/ops/sum_rows.h"
 #include "pronghorn/error.h"
 
@@ -95,6 +96,26 @@ void add_loss(graph::Builder& builder, const model::Model& model, const LossConf
   show(builder, step.loss, "loss");
 }
 
+// The penalties of regularizers join the loss that is reported.
+void add_penalties(graph::Builder& builder, const model::Model::Lowered& lowered, StepGraph& step) {
+  builder.set_phase(graph::Phase::kForward);
+  std::vector<ValueId> penalties = lowered.penalties;
+  for (const auto& bound : lowered.weights) {
+    const auto& regularizer = bound.weight->regularizer;
+    if (!bound.trainable || !regularizer) continue;
+    builder.set_layer(bound.layer);
+    penalties.push_back(
+        graph::sum_of_powers(builder, bound.value, regularizer->l1, regularizer->l2));
+  }
+  builder.set_layer("");
+  for (const ValueId penalty : penalties) {
+    builder.graph().value(step.loss).role = ValueRole::kTemporary;
+    step.loss = graph::add(builder, step.loss, penalty);
+    builder.graph().value(step.loss).role = ValueRole::kOutput;
+    builder.graph().value(step.loss).name = "loss";
+  }
+}
+
 }  // namespace
 
 LossConfig::LossConfig(graph::LossFunction function, bool from_logits) : outputs(1) {
@@ -104,43 +125,26 @@ LossConfig::LossConfig(graph::LossFunction function, bool from_logits) : outputs
 }
 
 StepGraph training_step(model::Model& model, const LossConfig& loss, OptimizerState& state,
-                        int64_t batch) {
+                        int64_t batch, bool only_accumulate) {
   StepGraph step;
   graph::Builder builder(step.graph);
   const model::Model::Lowered lowered = lower(model, builder, batch, /*training=*/true, step);
-  // Read from files, but not yet trained with.
-  for (const model::Layer* layer : model.layers()) {
-    bool special = layer->activity_regularizer().has_value();
-    for (const model::Weight& weight : layer->weights())
-      special = special || weight.regularizer || weight.constraint;
-    if (special)
-      throw UnsupportedError(fmt::format(
-          "{}: training with regularizers and constraints is not supported yet", layer->label()));
-  }
   add_loss(builder, model, loss, step);
+  add_penalties(builder, lowered, step);
   // Before gradients are taken, so that they are those of the joint form.
   fuse_softmax_cross_entropy(step.graph);
   move_activations_behind_max_pooling(step.graph);
 
   std::vector<ValueId> trainable;
-  for (const auto& bound : lowered.weights)
-    if (bound.trainable) trainable.push_back(bound.value);
+  std::vector<model::Model::Lowered::Bound> weights;
+  for (const auto& bound : lowered.weights) {
+    if (!bound.trainable) continue;
+    trainable.push_back(bound.value);
+    weights.push_back(bound);
+  }
   const std::vector<ValueId> gradients = differentiate(builder, trainable);
 
-  builder.set_phase(graph::Phase::kUpdate);
-  for (size_t i = 0; i < trainable.size(); ++i) {
-    // Keras updates only what a loss depends on.
-    if (gradients[i] == graph::kNoValue) continue;
-    const graph::Value parameter = step.graph.value(trainable[i]);
-    builder.set_layer(parameter.name.substr(0, parameter.name.find('/')));
-    std::vector<ValueId> slots;
-    for (OptimizerState::Slot& slot : state.slots(i)) {
-      slots.push_back(
-          builder.add_value(parameter.name + "/" + slot.name, parameter.shape, ValueRole::kState));
-      step.external.push_back({slots.back(), slot.buffer.floats()});
-    }
-    graph::optimizer_update(builder, trainable[i], gradients[i], slots, state.attributes());
-  }
+  add_weight_updates(builder, weights, gradients, {state, only_accumulate}, step.external);
   step.graph.verify();
   return step;
 }
@@ -148,8 +152,9 @@ StepGraph training_step(model::Model& model, const LossConfig& loss, OptimizerSt
 StepGraph evaluation_step(model::Model& model, const LossConfig& loss, int64_t batch) {
   StepGraph step;
   graph::Builder builder(step.graph);
-  lower(model, builder, batch, /*training=*/false, step);
+  const model::Model::Lowered lowered = lower(model, builder, batch, /*training=*/false, step);
   add_loss(builder, model, loss, step);
+  add_penalties(builder, lowered, step);
   fuse_softmax_cross_entropy(step.graph);
   move_activations_behind_max_pooling(step.graph);
   step.graph.verify();

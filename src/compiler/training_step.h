@@ -49,10 +49,11 @@ struct StepGraph {
   std::vector<ExternalValue> external;
 };
 
-// Forward, loss, gradients and the optimizer's updates. `state` must outlive the compiled step, as
-// the model must. Throws ShapeError where the loss doesn't suit the model's output.
+// Forward, loss, gradients and the optimizer's updates, or, with `only_accumulate`, a step between
+// two updates of an optimizer that accumulates gradients. `state` must outlive the compiled step,
+// as the model must. Throws ShapeError where the loss doesn't suit the model's output.
 StepGraph training_step(model::Model& model, const LossConfig& loss, OptimizerState& state,
-                        int64_t batch);
+                        int64_t batch, bool only_accumulate = false);
 // Forward as at inference, and the loss.
 StepGraph evaluation_step(model::Model& model, const LossConfig& loss, int64_t batch);
 // Forward as at inference.

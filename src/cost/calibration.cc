@@ -12,10 +12,13 @@
 #include "cost/timed_kernel.h"
 #include "graph/builder.h"
 #include "graph/op_kind.h"
+#include "graph/ops/accumulate_gradient.h"
 #include "graph/ops/batch_matmul.h"
 #include "graph/ops/batch_norm.h"
 #include "graph/ops/broadcast.h"
+#include "graph/ops/clip_factor.h"
 #include "graph/ops/concatenate.h"
+#include "graph/ops/constrain.h"
 #include "graph/ops/conv2d.h"
 #include "graph/ops/conv2d_max_pool2d_backward.h"
 #include "graph/ops/elementwise.h"
@@ -25,6 +28,7 @@
 #include "graph/ops/loss.h"
 #include "graph/ops/matmul.h"
 #include "graph/ops/matmul_update.h"
+#include "graph/ops/moving_average.h"
 #include "graph/ops/noise.h"
 #include "graph/ops/optimizer_update.h"
 #include "graph/ops/pad.h"
@@ -32,6 +36,7 @@
 #include "graph/ops/recurrence.h"
 #include "graph/ops/reshape.h"
 #include "graph/ops/softmax.h"
+#include "graph/ops/sum_of_powers.h"
 #include "graph/ops/sum_rows.h"
 #include "graph/ops/transpose.h"
 #include "graph/ops/upsample2d.h"
@@ -330,14 +335,15 @@ graph::Attributes optimizer_attributes(const char* optimizer) {
   for (const auto& [name, value] :
        {std::pair("momentum", 0.0), std::pair("rho", 0.9), std::pair("epsilon", 1e-7),
         std::pair("beta_1", 0.9), std::pair("beta_2", 0.999), std::pair("weight_decay", 0.0),
-        std::pair("initial_accumulator_value", 0.1)})
+        std::pair("initial_accumulator_value", 0.1), std::pair("learning_rate_power", -0.5)})
     attributes.set(name, value);
   for (const char* name : {"nesterov", "centered", "epsilon_outside", "amsgrad"})
     attributes.set(name, int64_t{0});
   return attributes;
 }
 
-constexpr const char* kOptimizers[] = {"sgd", "rmsprop", "adam", "adadelta", "adagrad"};
+constexpr const char* kOptimizers[] = {"sgd",    "rmsprop", "adam", "adadelta", "adagrad",
+                                       "adamax", "nadam",   "ftrl", "lion"};
 
 void add_updates(Graphs& graphs) {
   for (const char* optimizer : kOptimizers)
@@ -351,6 +357,34 @@ void add_updates(Graphs& graphs) {
           slots.push_back(input(builder, shape));
         graph::optimizer_update(builder, parameter, gradient, slots, attributes);
       });
+}
+
+// What is done with weights and gradients beside the update, where it is asked for.
+void add_weight_ops(Graphs& graphs) {
+  for (const Shape& shape : {Shape{8, 16}, Shape{128, 64}, Shape{784, 512}})
+    graphs.add(1, [&](Builder& builder) {
+      const ValueId parameter = input(builder, shape), gradient = input(builder, shape);
+      const ValueId square = graph::sum_of_powers(builder, gradient, 0, 1);
+      const ValueId factor = graph::clip_factor(builder, {square}, 1, /*global=*/true);
+      const graph::Attributes attributes{{"optimizer", std::string("adafactor")},
+                                         {"beta_2_decay", -0.8},
+                                         {"epsilon_1", 1e-30},
+                                         {"epsilon_2", 1e-3},
+                                         {"clip_threshold", 1.0},
+                                         {"weight_decay", 0.0}};
+      std::vector<ValueId> slots;
+      for (const graph::OptimizerSlot& slot : graph::optimizer_slots(attributes, shape))
+        slots.push_back(input(builder, slot.shape));
+      graph::optimizer_update(builder, parameter, gradient, slots, attributes, factor);
+      graph::add_to_accumulator(builder, input(builder, shape), gradient, 2);
+      graph::moving_average(builder, input(builder, shape), input(builder, shape), {0.99, 0, 1});
+      graph::constrain(builder, input(builder, shape),
+                       {{"function", std::string("max_norm")},
+                        {"axes", std::vector<int64_t>{0}},
+                        {"min_value", 0.0},
+                        {"max_value", 2.0},
+                        {"rate", 1.0}});
+    });
 }
 
 // Of layers whose gradient is a product that the update is fused with.
@@ -412,6 +446,7 @@ std::vector<Graph> calibration_graphs() {
   add_recurrences(graphs);
   add_updates(graphs);
   add_fused_updates(graphs);
+  add_weight_ops(graphs);
   add_stages(graphs);
   return graphs.take();
 }

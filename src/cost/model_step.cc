@@ -7,7 +7,6 @@
 
 #include "base/philox.h"
 #include "compiler/memory_planner.h"
-#include "graph/ops/optimizer_update.h"
 #include "platform/parallel.h"
 #include "pronghorn/error.h"
 #include "runtime/profile.h"
@@ -63,15 +62,7 @@ std::unique_ptr<runtime::Executable> ModelStep::compile(int threads,
   return compiler::compile(step_.graph, step_.external, {.threads = threads, .policy = policy});
 }
 
-int64_t ModelStep::optimizer_bytes() const {
-  // An update's inputs are the weight, its gradient, and the slots.
-  int64_t bytes = 0;
-  for (const graph::Op& op : step_.graph.ops)
-    if (op.kind == &graph::optimizer_update_kind())
-      for (size_t slot = 2; slot < op.inputs.size(); ++slot)
-        bytes += step_.graph.value(op.inputs[slot]).bytes();
-  return bytes;
-}
+int64_t ModelStep::optimizer_bytes() const { return state_->bytes(); }
 
 double ModelStep::measure_step(int threads, const kernels::Policy& policy) const {
   return measure(*compile(threads, policy), threads, {.least_steps = 3, .seconds = 0.3})

@@ -15,6 +15,7 @@
 #include "model/functional.h"
 #include "model/json_text.h"
 #include "model/layer_registry.h"
+#include "model/layers/nested_model.h"
 #include "pronghorn/error.h"
 
 namespace pronghorn::formats {
@@ -56,11 +57,24 @@ struct Place {
   }
 };
 
+std::unique_ptr<model::Model> read_model(const Place& place);
+
+bool is_frozen(const Place& config) {
+  const Json* trainable = config.find("trainable");
+  return trainable != nullptr && *trainable == false;
+}
+
+// A model inside of a model.
+std::shared_ptr<model::Layer> read_nested(const Place& place) {
+  auto nested = std::make_shared<model::NestedModel>(read_model(place));
+  nested->set_name(nested->nested_model()->name);
+  return nested;
+}
+
 std::shared_ptr<model::Layer> read_layer(const Place& place) {
   const std::string class_name = place.member("class_name").text();
   if (class_name == "Sequential" || class_name == "Functional" || class_name == "Model")
-    throw UnsupportedError(fmt::format(
-        "{} is a model inside of a model, which Pronghorn does not support", place.path));
+    return read_nested(place);
   const Json* registered = place.find("registered_name");
   const Json* module = place.find("module");
   // A class of a user's own; only its code knows what it does.
@@ -274,7 +288,15 @@ bool has_build_config(const model::Layer& layer) {
   return layer.built() && kClasses.contains(layer.class_name());
 }
 
+Json write_model(const model::Model& model);
+
 Json write_layer(const model::Layer& layer) {
+  if (const model::Model* nested = layer.nested_model(); nested != nullptr) {
+    Json json = write_model(*nested);
+    json["config"]["name"] = layer.name();
+    json["config"]["trainable"] = layer.trainable();
+    return json;
+  }
   Json json = {{"module", "keras.layers"},
                {"class_name", layer.class_name()},
                {"config", model::full_config(layer)},
@@ -366,8 +388,9 @@ class FunctionalWriter {
                            {"keras_history", source(input)}}}});
     const std::string_view class_name = node.layer->class_name();
     // Merging layers take a list.
-    const bool merges =
-        class_name == "Add" || class_name == "Concatenate" || class_name == "Attention";
+    const bool merges = class_name == "Add" || class_name == "Concatenate" ||
+                        class_name == "Attention" ||
+                        (node.layer->nested_model() != nullptr && node.inputs.size() > 1);
     Json json = Json::object();
     json["args"] = merges ? Json::array({tensors}) : tensors;
     json["kwargs"] = node.layer->call_arguments();
@@ -398,13 +421,11 @@ Json write_compile_config(const model::Model& model, const CompileConfig* config
   return model::compile_config_to_json(*config);
 }
 
-}  // namespace
+Json write_model(const model::Model& model) {
+  return model.sequential ? write_sequential(model) : FunctionalWriter(model).write();
+}
 
-std::unique_ptr<model::Model> read_keras_config(std::string_view text) {
-  const Json given = parse_json(text);
-  bool channels_first = false;
-  const Json json = modern_config(given, channels_first);
-  const Place root{json, ""};
+std::unique_ptr<model::Model> read_model(const Place& root) {
   const std::string class_name = root.member("class_name").text();
   const Place config = root.member("config");
   std::unique_ptr<model::Model> model;
@@ -416,6 +437,21 @@ std::unique_ptr<model::Model> read_keras_config(std::string_view text) {
     throw UnsupportedError(
         fmt::format("the model's class is {}; Pronghorn reads Sequential and Functional models",
                     excerpt(class_name)));
+  // A model is frozen by freezing its layers, and so is read; one that is not may have layers that
+  // are.
+  if (is_frozen(config))
+    for (model::Layer* layer : model->layers()) layer->set_trainable(false);
+  return model;
+}
+
+}  // namespace
+
+std::unique_ptr<model::Model> read_keras_config(std::string_view text) {
+  const Json given = parse_json(text);
+  bool channels_first = false;
+  const Json json = modern_config(given, channels_first);
+  const Place root{json, ""};
+  std::unique_ptr<model::Model> model = read_model(root);
   model->channels_first_file = channels_first;
   if (const Json* compile_config = root.find("compile_config")) {
     model->file_config = model::compile_config_from_json(*compile_config);
@@ -425,7 +461,7 @@ std::unique_ptr<model::Model> read_keras_config(std::string_view text) {
 }
 
 std::string write_keras_config(const model::Model& model, const CompileConfig* config) {
-  Json json = model.sequential ? write_sequential(model) : FunctionalWriter(model).write();
+  Json json = write_model(model);
   if (const Json compiled = write_compile_config(model, config); !compiled.is_null())
     json["compile_config"] = compiled;
   // A name that is no UTF-8 is no reason to fail.

@@ -17,6 +17,7 @@ constexpr std::array kTraits = {
     StageTraits{"multiply", 1, true, F::kMultiply, Operand::kOther},
     StageTraits{"maximum", 1, true, std::nullopt, Operand::kNone},
     StageTraits{"minimum", 1, true, std::nullopt, Operand::kNone},
+    StageTraits{"add_sign", 2, true, std::nullopt, Operand::kNone},
     StageTraits{"relu", 1, false, F::kReluBackward, Operand::kOutput},
     StageTraits{"leaky_relu", 2, false, F::kLeakyReluBackward, Operand::kOutput},
     StageTraits{"sigmoid", 3, false, F::kSigmoidBackward, Operand::kOutput},

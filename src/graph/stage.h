@@ -21,6 +21,8 @@ enum class StageFunction : uint8_t {
   kMultiply,
   kMaximum,
   kMinimum,
+  // y = x + alpha sign(o): what an absolute value adds to a gradient. sign(0) is 0.
+  kAddSign,
   // Activations of x. Their formulas are those of Keras 3 (keras/src/activations).
   kRelu,       // max(x, 0)
   kLeakyRelu,  // x if x > 0, else alpha x

@@ -2,10 +2,14 @@
 
 #include <utility>
 
+#include "graph/ops/accumulate_gradient.h"
+#include "graph/ops/adafactor_update.h"
 #include "graph/ops/batch_matmul.h"
 #include "graph/ops/batch_norm.h"
 #include "graph/ops/broadcast.h"
+#include "graph/ops/clip_factor.h"
 #include "graph/ops/concatenate.h"
+#include "graph/ops/constrain.h"
 #include "graph/ops/conv2d.h"
 #include "graph/ops/conv2d_max_pool2d_backward.h"
 #include "graph/ops/elementwise.h"
@@ -16,6 +20,7 @@
 #include "graph/ops/loss.h"
 #include "graph/ops/matmul.h"
 #include "graph/ops/matmul_update.h"
+#include "graph/ops/moving_average.h"
 #include "graph/ops/noise.h"
 #include "graph/ops/optimizer_update.h"
 #include "graph/ops/pad.h"
@@ -23,6 +28,7 @@
 #include "graph/ops/recurrence.h"
 #include "graph/ops/reshape.h"
 #include "graph/ops/softmax.h"
+#include "graph/ops/sum_of_powers.h"
 #include "graph/ops/sum_rows.h"
 #include "graph/ops/transpose.h"
 #include "graph/ops/upsample2d.h"
@@ -107,6 +113,7 @@ const Table& table() {
       {&graph::elementwise_kind(), {&simd::elementwise(), &reference::elementwise()}},
       {&graph::noise_kind(), {&simd::noise(), &reference::noise()}},
       {&graph::sum_rows_kind(), {&simd::sum_rows(), &reference::sum_rows()}},
+      {&graph::sum_of_powers_kind(), {&simd::sum_of_powers(), &reference::sum_of_powers()}},
       {&graph::mean_kind(), {&reference::mean()}},
       {&graph::softmax_kind(), {&simd::softmax(), &reference::softmax()}},
       {&graph::softmax_backward_kind(),
@@ -142,6 +149,13 @@ const Table& table() {
       {&graph::matmul_update_kind(), {&simd::matmul_update(), &reference::matmul_update()}},
       {&graph::optimizer_update_kind(),
        {&simd::optimizer_update(), &reference::optimizer_update()}},
+      {&graph::adafactor_update_kind(),
+       {&simd::adafactor_update(), &reference::adafactor_update()}},
+      {&graph::clip_factor_kind(), {&reference::clip_factor()}},
+      {&graph::accumulate_gradient_kind(),
+       {&simd::accumulate_gradient(), &reference::accumulate_gradient()}},
+      {&graph::moving_average_kind(), {&simd::moving_average(), &reference::moving_average()}},
+      {&graph::constrain_kind(), {&simd::constrain(), &reference::constrain()}},
   };
   return table;
 }

@@ -114,6 +114,21 @@ std::vector<int64_t> ConfigReader::integers(std::string_view name, std::vector<i
   return numbers;
 }
 
+std::vector<double> ConfigReader::reals(std::string_view name) {
+  const Json& value = get(name);
+  if (!value.is_array())
+    fail(name, value.is_null()
+                   ? "is missing"
+                   : fmt::format("is {}; it must be a list of numbers", excerpt(value)));
+  std::vector<double> numbers;
+  for (const Json& number : value) {
+    if (!number.is_number())
+      fail(name, fmt::format("is {}; it must be a list of numbers", excerpt(value)));
+    numbers.push_back(number.get<double>());
+  }
+  return numbers;
+}
+
 std::optional<std::vector<int64_t>> ConfigReader::extents(std::string_view name, size_t count,
                                                           int64_t least) {
   const Json& value = get(name);

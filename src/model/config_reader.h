@@ -37,6 +37,8 @@ class ConfigReader {
   std::string text(std::string_view name, std::string_view missing);
   // 2, or [0, 1]; `one` tells which of the two it was.
   std::vector<int64_t> integers(std::string_view name, std::vector<int64_t> missing, bool& one);
+  // [0.1, 0.01]; must be there.
+  std::vector<double> reals(std::string_view name);
   // So many integers, each at least `least`; one may stand for all. None where it is missing.
   std::optional<std::vector<int64_t>> extents(std::string_view name, size_t count, int64_t least);
   // "valid", "same", and "causal" where it is allowed; in any case of letters, as in Keras.

@@ -17,7 +17,8 @@ ForwardCost forward_cost(const Model& model) {
   for (const graph::Op& op : graph.ops) {
     const graph::Cost op_cost = graph::cost(graph, op);
     cost.total += op_cost;
-    cost.by_layer[layers.at(op.layer)] += op_cost;
+    // "encoder/dense" is part of the layer 'encoder'.
+    cost.by_layer[layers.at(op.layer.substr(0, op.layer.find('/')))] += op_cost;
   }
   return cost;
 }

@@ -5,6 +5,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "model/model.h"
 #include "pronghorn/error.h"
 
 namespace pronghorn::model {
@@ -28,6 +29,12 @@ float* Weight::values() const {
   if (buffer_.data() == nullptr)
     buffer_ = AlignedBuffer(static_cast<size_t>(shape.elements()) * sizeof(float));
   return buffer_.floats();
+}
+
+void Layer::set_trainable(bool trainable) {
+  trainable_ = trainable;
+  if (Model* nested = nested_model(); nested != nullptr)
+    for (Layer* layer : nested->layers()) layer->set_trainable(trainable);
 }
 
 std::string Layer::label() const {

@@ -16,6 +16,8 @@
 
 namespace pronghorn::model {
 
+class Model;
+
 // What a layer needs to put itself into a graph.
 struct Lowering {
   graph::Builder& builder;
@@ -43,6 +45,10 @@ class Layer {
   virtual graph::ValueId lower(Lowering& lowering,
                                std::span<const graph::ValueId> inputs) const = 0;
 
+  // The model that it is, for layers/nested_model.h.
+  virtual Model* nested_model() { return nullptr; }
+  virtual const Model* nested_model() const { return nullptr; }
+
   // Takes from samples of `shape`, the batch included, what the layer keeps of its data; throws
   // ArgumentError where it keeps nothing.
   virtual void adapt(const Shape& shape, std::span<const float> data);
@@ -60,8 +66,9 @@ class Layer {
 
   const std::string& name() const { return name_; }
   void set_name(std::string name) { name_ = std::move(name); }
+  // False: its weights keep their values. Of a model inside of a model it goes for all layers.
   bool trainable() const { return trainable_; }
-  void set_trainable(bool trainable) { trainable_ = trainable; }
+  void set_trainable(bool trainable);
   // A penalty on its output; every class takes one.
   const std::optional<Regularizer>& activity_regularizer() const { return activity_regularizer_; }
   void set_activity_regularizer(std::optional<Regularizer> regularizer) {
@@ -70,6 +77,7 @@ class Layer {
   bool built() const { return !built_for_.empty(); }
   // The inputs of the first call.
   std::span<const Shape> built_for() const { return built_for_; }
+  // Its own; none of those of a model inside of a model.
   std::vector<Weight>& weights() { return weights_; }
   const std::vector<Weight>& weights() const { return weights_; }
 

@@ -46,7 +46,8 @@ class Model {
 
   // Each layer once, in the order of its first call.
   std::vector<Layer*> layers() const;
-  // In Keras's order: layer by layer, each layer's weights in their order.
+  // In Keras's order: layer by layer, each layer's weights in their order; those of a model inside
+  // of this one in the place of the layer that it is, as "encoder/dense/kernel".
   struct NamedWeight {
     std::string name;  // "conv2d/kernel"
     Layer* layer;
@@ -67,8 +68,11 @@ class Model {
       graph::ValueId value;
       Weight* weight;
       bool trainable;  // weight and layer both
+      std::string layer;  // as ops have it
     };
     std::vector<Bound> weights;
+    // The activity regularizers' penalties, scalars that join the loss.
+    std::vector<graph::ValueId> penalties;
   };
   Lowered lower(graph::Builder& builder, int64_t batch, bool training) const;
 };

@@ -6,6 +6,7 @@
 
 #include "model/cost.h"
 #include "model/functional.h"
+#include "model/layers/nested_model.h"
 #include "model/model.h"
 #include "model/summary.h"
 #include "pronghorn/error.h"
@@ -125,6 +126,14 @@ void Sequential::add(const Layer& layer) {
   model::append(*model_, layer.layer());
   // What was compiled was another model.
   training_.reset();
+}
+
+Layer as_layer(Model model) {
+  const std::string name = model.name();
+  auto layer = std::make_shared<model::NestedModel>(std::move(model.model_));
+  // Models that have no name are numbered as layers are.
+  if (name != "sequential" && name != "functional") layer->set_name(name);
+  return Layer(std::move(layer));
 }
 
 }  // namespace pronghorn

@@ -156,6 +156,8 @@ std::vector<SummaryRow> summary_rows(const Model& model) {
       SummaryRow& added = rows.emplace_back();
       added.name = layer->name();
       added.type = layer->class_name();
+      if (const Model* nested = layer->nested_model(); nested != nullptr)
+        added.params = nested->count_params();
       for (const Weight& weight : layer->weights()) added.params += weight.shape.elements();
       const auto found = cost.by_layer.find(layer);
       if (found != cost.by_layer.end())

@@ -68,6 +68,30 @@ class EarlyStoppingCallback : public Callback {
   std::vector<NamedArray> best_weights_;
 };
 
+void refuse_schedule(const TrainingControl& control, const char* callback) {
+  if (!control.has_learning_rate_schedule()) return;
+  throw ArgumentError(fmt::format(
+      "{} sets the learning rate, but the optimizer's follows a schedule; use one of the two",
+      callback));
+}
+
+// keras/src/callbacks/learning_rate_scheduler.py
+class LearningRateSchedulerCallback : public Callback {
+ public:
+  explicit LearningRateSchedulerCallback(std::function<double(int, double)> schedule)
+      : schedule_(std::move(schedule)) {}
+
+  void on_train_begin(TrainingControl& control) override {
+    refuse_schedule(control, "LearningRateScheduler");
+  }
+  void on_epoch_begin(TrainingControl& control, int epoch) override {
+    control.set_learning_rate(schedule_(epoch, control.learning_rate()));
+  }
+
+ private:
+  std::function<double(int, double)> schedule_;
+};
+
 // keras/src/callbacks/reduce_lr_on_plateau.py
 class ReduceLROnPlateauCallback : public Callback {
  public:
@@ -82,7 +106,8 @@ class ReduceLROnPlateauCallback : public Callback {
       throw ArgumentError("ReduceLROnPlateau: min_delta must be finite and min_lr at least 0");
   }
 
-  void on_train_begin(TrainingControl&) override {
+  void on_train_begin(TrainingControl& control) override {
+    refuse_schedule(control, "ReduceLROnPlateau");
     wait_ = 0;
     cooldown_ = 0;
     best_.reset();
@@ -125,6 +150,11 @@ class ReduceLROnPlateauCallback : public Callback {
 
 std::unique_ptr<Callback> EarlyStopping(EarlyStoppingOptions options) {
   return std::make_unique<EarlyStoppingCallback>(std::move(options));
+}
+
+std::unique_ptr<Callback> LearningRateScheduler(
+    std::function<double(int epoch, double learning_rate)> schedule) {
+  return std::make_unique<LearningRateSchedulerCallback>(std::move(schedule));
 }
 
 std::unique_ptr<Callback> ReduceLROnPlateau(ReduceLROnPlateauOptions options) {

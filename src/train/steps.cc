@@ -54,7 +54,9 @@ CompiledStep Steps::compile(const Key& key) {
   });
   const compiler::LossConfig loss = loss_config(plans_, key.weighted || makes);
   compiler::StepGraph graph =
-      key.kind == Kind::kTraining     ? compiler::training_step(model_, loss, state_, key.batch)
+      key.kind == Kind::kTraining ? compiler::training_step(model_, loss, state_, key.batch)
+      : key.kind == Kind::kAccumulation
+          ? compiler::training_step(model_, loss, state_, key.batch, /*only_accumulate=*/true)
       : key.kind == Kind::kEvaluation ? compiler::evaluation_step(model_, loss, key.batch)
                                       : compiler::inference_step(model_, key.batch);
   compiler::CompileOptions options;

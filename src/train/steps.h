@@ -60,6 +60,10 @@ class Steps {
   CompiledStep& training(int64_t batch, bool weighted) {
     return get(Kind::kTraining, batch, weighted);
   }
+  // A step between two updates, of an optimizer that accumulates gradients.
+  CompiledStep& accumulation(int64_t batch, bool weighted) {
+    return get(Kind::kAccumulation, batch, weighted);
+  }
   CompiledStep& evaluation(int64_t batch, bool weighted) {
     return get(Kind::kEvaluation, batch, weighted);
   }
@@ -70,7 +74,7 @@ class Steps {
   void forget_if_many();
 
  private:
-  enum class Kind : uint8_t { kTraining, kEvaluation, kInference };
+  enum class Kind : uint8_t { kTraining, kAccumulation, kEvaluation, kInference };
   struct Key {
     Kind kind;
     int64_t batch;

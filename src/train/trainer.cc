@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "data/batches.h"
+#include "model/optimizer_config.h"
 #include "pronghorn/error.h"
 #include "runtime/profile.h"
 #include "train/epoch_metrics.h"
@@ -18,35 +19,8 @@
 namespace pronghorn::train {
 namespace {
 
-void check_range(const char* name, double value, double least, double most, bool most_included) {
-  if (value >= least && (value < most || (most_included && value == most))) return;
-  throw ArgumentError(fmt::format("optimizer argument {} is {}; it must be in [{}, {}{}", name,
-                                  value, least, most, most_included ? ']' : ')'));
-}
-
-void check_at_least_zero(const char* name, double value) {
-  if (std::isfinite(value) && value >= 0) return;
-  throw ArgumentError(fmt::format(
-      "optimizer argument {} is {}; it must be a finite number, at least 0", name, value));
-}
-
-// The optimizer under its plain name, its arguments checked (all of them: which are used depends on
-// the optimizer, but none makes sense outside of these ranges).
-Optimizer checked(Optimizer optimizer) {
-  optimizer.name = pronghorn::optimizer(optimizer.name).name;
-  check_at_least_zero("learning_rate", optimizer.learning_rate);
-  check_at_least_zero("epsilon", optimizer.epsilon);
-  check_at_least_zero("weight_decay", optimizer.weight_decay);
-  check_at_least_zero("initial_accumulator_value", optimizer.initial_accumulator_value);
-  check_range("momentum", optimizer.momentum, 0, 1, true);
-  check_range("rho", optimizer.rho, 0, 1, true);
-  check_range("beta_1", optimizer.beta_1, 0, 1, false);
-  check_range("beta_2", optimizer.beta_2, 0, 1, false);
-  return optimizer;
-}
-
 CompileConfig checked(CompileConfig config) {
-  config.optimizer = checked(config.optimizer);
+  config.optimizer = model::checked(config.optimizer);
   return config;
 }
 
@@ -87,21 +61,29 @@ void fill(CompiledStep& step, const Samples& samples, const std::vector<OutputPl
 
 class Trainer::Control : public TrainingControl {
  public:
-  Control(pronghorn::Model& model, double& learning_rate)
-      : model_(model), learning_rate_(learning_rate) {}
+  Control(pronghorn::Model& model, Trainer& trainer) : model_(model), trainer_(trainer) {}
 
   pronghorn::Model& model() override { return model_; }
   void stop_training() override { stopped_ = true; }
-  double learning_rate() const override { return learning_rate_; }
+  double learning_rate() const override { return trainer_.learning_rate(); }
+  bool has_learning_rate_schedule() const override {
+    return trainer_.config_.optimizer.learning_rate_schedule.has_value();
+  }
   void set_learning_rate(double learning_rate) override {
-    check_at_least_zero("learning_rate", learning_rate);
-    learning_rate_ = learning_rate;
+    if (has_learning_rate_schedule())
+      throw ArgumentError(
+          "the optimizer's learning rate follows a schedule and can't be set; give the optimizer a "
+          "number instead, or leave out the callback that sets it");
+    if (!(std::isfinite(learning_rate) && learning_rate >= 0))
+      throw ArgumentError(fmt::format(
+          "the learning rate is {}; it must be a finite number, at least 0", learning_rate));
+    trainer_.learning_rate_ = learning_rate;
   }
   bool stopped() const { return stopped_; }
 
  private:
   pronghorn::Model& model_;
-  double& learning_rate_;
+  Trainer& trainer_;
   bool stopped_ = false;
 };
 
@@ -143,15 +125,32 @@ SampleShapes Trainer::shapes() const {
   return shapes;
 }
 
+double Trainer::learning_rate() const {
+  const auto& schedule = config_.optimizer.learning_rate_schedule;
+  return schedule ? learning_rate_at(*schedule, step_) : learning_rate_;
+}
+
+CompiledStep& Trainer::training_step(int64_t batch, bool weighted) {
+  const int64_t steps = config_.optimizer.gradient_accumulation_steps;
+  const bool updates = steps < 2 || (static_cast<int64_t>(step_) + 1) % steps == 0;
+  return updates ? steps_.training(batch, weighted) : steps_.accumulation(batch, weighted);
+}
+
 kernels::RunContext Trainer::context() const {
-  return {parallel_, config_.seed, step_, static_cast<float>(learning_rate_)};
+  return {parallel_, config_.seed, step_, static_cast<float>(learning_rate())};
 }
 
 void Trainer::compile_for(const Samples& samples, int64_t batch_size, bool training) {
   const data::BatchPlan plan(samples.count(), batch_size);
-  for (const int64_t batch : {plan.batch_size(), plan.last_size()})
-    training ? steps_.training(batch, samples.weighted())
-             : steps_.evaluation(batch, samples.weighted());
+  for (const int64_t batch : {plan.batch_size(), plan.last_size()}) {
+    if (!training) {
+      steps_.evaluation(batch, samples.weighted());
+      continue;
+    }
+    steps_.training(batch, samples.weighted());
+    if (config_.optimizer.gradient_accumulation_steps > 1)
+      steps_.accumulation(batch, samples.weighted());
+  }
 }
 
 Samples Trainer::check_validation(const Dataset& data) const {
@@ -214,7 +213,7 @@ History Trainer::fit(pronghorn::Model& owner, const Arrays& x, const Arrays& y,
   Logs logs = pass.logs;
   if (validation)
     for (auto& log : validation_metrics.names("val_")) logs.push_back(std::move(log));
-  Control control(owner, learning_rate_);
+  Control control(owner, *this);
   History history;
   warned_of_loss_ = false;
 
@@ -246,6 +245,7 @@ History Trainer::fit(pronghorn::Model& owner, const Arrays& x, const Arrays& y,
     for (const auto& [name, value] : logs) history.history[name].push_back(value);
     for (Callback* callback : options.callbacks) callback->on_epoch_end(control, epoch, logs);
   }
+  if (!history.epoch.empty()) state_.take_averages(model_);
   for (Callback* callback : options.callbacks) callback->on_train_end(control, logs);
   if (pass.profile) *options.profile = pass.profile->summarize();
   return history;
@@ -257,13 +257,13 @@ double Trainer::train_epoch(TrainingPass& pass, int epoch, const std::vector<Cal
   pass.metrics.reset();
   for (int64_t batch = 0; batch < pass.plan.batches(); ++batch) {
     for (Callback* callback : callbacks) callback->on_train_batch_begin(control, batch);
-    CompiledStep& step = steps_.training(pass.plan.size(batch), pass.samples.weighted());
+    CompiledStep& step = training_step(pass.plan.size(batch), pass.samples.weighted());
     const auto indices = pass.order.indices(pass.plan, batch);
     fill(step, pass.samples, plans_,
          [&](const Array& array, float* place) { data::gather(array, indices, place); });
 
     const double begin = seconds_now();
-    if (pass.profile && step.batch == pass.plan.batch_size())
+    if (pass.profile && &step == &steps_.training(pass.plan.batch_size(), pass.samples.weighted()))
       step.executable->run(context(), *pass.profile);
     else
       step.executable->run(context());
@@ -384,7 +384,7 @@ void Trainer::warn_of_loss(double loss, int64_t batch, int epoch, Progress& prog
   progress.warn(fmt::format(
       "the loss is {} in batch {} of epoch {}; training goes on, as in Keras, but weights that are "
       "no numbers stay so: try a smaller learning rate than {}",
-      std::isnan(loss) ? "nan" : "infinite", batch + 1, epoch + 1, learning_rate_));
+      std::isnan(loss) ? "nan" : "infinite", batch + 1, epoch + 1, learning_rate()));
 }
 
 }  // namespace pronghorn::train

@@ -59,6 +59,9 @@ class Trainer {
   EpochMetrics make_epoch_metrics(const Samples& samples) const;
   void compile_for(const Samples& samples, int64_t batch_size, bool training);
   kernels::RunContext context() const;
+  // Of the next step.
+  double learning_rate() const;
+  CompiledStep& training_step(int64_t batch, bool weighted);
 
   // Returns the seconds that the steps took.
   double train_epoch(TrainingPass& pass, int epoch, const std::vector<Callback*>& callbacks,
@@ -75,7 +78,7 @@ class Trainer {
   const Parallel parallel_;
   compiler::OptimizerState state_;
   Steps steps_;
-  double learning_rate_;
+  double learning_rate_;  // where no schedule is followed
   // Steps and epochs trained since compile(), over all calls of fit.
   uint64_t step_ = 0;
   uint64_t epochs_ = 0;

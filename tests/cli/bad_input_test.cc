@@ -43,6 +43,21 @@ std::string cut(const std::string& bytes, size_t less) {
   return bytes.substr(0, bytes.size() - less);
 }
 
+TEST(BadInput, OptimizerArguments) {
+  const Workplace work;
+  const auto refused = [&](std::vector<std::string> options, const std::string& phrase) {
+    expect_refused(work, train(work, std::move(options)), {phrase});
+  };
+  refused({"--clipnorm", "1", "--clipvalue", "1"}, "only one of the optimizer's clipnorm");
+  refused({"--clipnorm", "-1"}, "clipnorm is -1");
+  refused({"--gradient-accumulation-steps", "1"}, "must be 2 or more");
+  refused({"--ema-momentum", "2"}, "ema_momentum is 2");
+  refused({"--learning-rate-schedule", "cosine"}, "known are exponential_decay");
+  refused({"--learning-rate-schedule", "cosine_decay:alpha=0.1"}, "'decay_steps' is missing");
+  refused({"--learning-rate-schedule", "cosine_decay:decay_steps=9", "--reduce-lr", "1"},
+          "ReduceLROnPlateau sets the learning rate");
+}
+
 TEST(BadInput, AMissingDataFile) {
   const Workplace work;
   for (const char* name : {"none.npy", "none.npz", "none.csv"})

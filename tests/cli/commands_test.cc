@@ -357,6 +357,23 @@ TEST(TrainCommand, TakesClassWeightsAndLossesAndMetricsWithArguments) {
               HasSubstr("the model has no output 'other'"));
 }
 
+TEST(TrainCommand, TakesWhatActsOnGradientsAndWeights) {
+  const Workplace work;
+  const std::vector<std::vector<std::string>> all = {
+      {"--clipnorm", "0.5"},
+      {"--global-clipnorm", "0.5"},
+      {"--clipvalue", "0.1"},
+      {"--use-ema", "--ema-momentum", "0.9", "--ema-overwrite-frequency", "2"},
+      {"--gradient-accumulation-steps", "2"},
+      {"--learning-rate-schedule", "cosine_decay_restarts:first_decay_steps=3"},
+      {"--learning-rate-schedule", "piecewise_constant_decay:boundaries=1/2,values=0.1/0.05/0.01"}};
+  for (std::vector<std::string> options : all) {
+    options.emplace_back("--quiet");
+    const ProgramResult result = run_program(train(work, options));
+    EXPECT_EQ(result.exit_code, 0) << options[0] << ": " << result.err;
+  }
+}
+
 TEST(TrainCommand, TakesEveryOptimizerAndLoss) {
   const Workplace work;
   for (const std::string& name : optimizer_names()) {

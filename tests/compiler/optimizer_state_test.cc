@@ -40,6 +40,11 @@ TEST(OptimizerState, SlotsAreKerasVariablesInKerasOrder) {
 
   EXPECT_EQ(slots_text(named("adadelta")), "accumulated_grad accumulated_delta_var");
   EXPECT_EQ(slots_text(named("adagrad")), "accumulator");
+  EXPECT_EQ(slots_text(named("adamax")), "momentum norm");
+  EXPECT_EQ(slots_text(named("nadam")), "momentum velocity");
+  EXPECT_EQ(slots_text(named("ftrl")), "accumulator linear");
+  EXPECT_EQ(slots_text(named("lion")), "momentum");
+  EXPECT_EQ(slots_text(named("adafactor")), "r c velocity");
 }
 
 TEST(OptimizerState, AdagradsAccumulatorStartsAtItsInitialValue) {
@@ -48,6 +53,15 @@ TEST(OptimizerState, AdagradsAccumulatorStartsAtItsInitialValue) {
   const auto slots = graph::optimizer_slots(update_attributes(adagrad));
   ASSERT_EQ(slots.size(), 1u);
   EXPECT_EQ(slots[0].initial_value, 0.25);
+}
+
+TEST(OptimizerState, AdafactorKeepsARowAndAColumnOfAMatrix) {
+  const auto slots =
+      graph::optimizer_slots(update_attributes(named("adafactor")), Shape{3, 3, 5, 7});
+  ASSERT_EQ(slots.size(), 3u);
+  EXPECT_EQ(slots[0].shape, (Shape{3, 3, 5}));
+  EXPECT_EQ(slots[1].shape, (Shape{3, 3, 7}));
+  EXPECT_EQ(slots[2].shape, (Shape{3, 3, 5, 7}));
 }
 
 // The update's formula knows these and no others; the learning rate is given anew at each step.

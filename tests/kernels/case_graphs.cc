@@ -6,10 +6,14 @@
 #include <stdexcept>
 
 #include "base/philox.h"
+#include "graph/ops/accumulate_gradient.h"
+#include "graph/ops/adafactor_update.h"
 #include "graph/ops/batch_matmul.h"
 #include "graph/ops/batch_norm.h"
 #include "graph/ops/broadcast.h"
+#include "graph/ops/clip_factor.h"
 #include "graph/ops/concatenate.h"
+#include "graph/ops/constrain.h"
 #include "graph/ops/conv2d.h"
 #include "graph/ops/conv2d_max_pool2d_backward.h"
 #include "graph/ops/elementwise.h"
@@ -20,6 +24,7 @@
 #include "graph/ops/loss.h"
 #include "graph/ops/matmul.h"
 #include "graph/ops/matmul_update.h"
+#include "graph/ops/moving_average.h"
 #include "graph/ops/noise.h"
 #include "graph/ops/optimizer_update.h"
 #include "graph/ops/pad.h"
@@ -27,6 +32,7 @@
 #include "graph/ops/recurrence.h"
 #include "graph/ops/reshape.h"
 #include "graph/ops/softmax.h"
+#include "graph/ops/sum_of_powers.h"
 #include "graph/ops/sum_rows.h"
 #include "graph/ops/transpose.h"
 #include "graph/ops/upsample2d.h"
@@ -136,6 +142,23 @@ void make_sum_rows(const Case& described, GraphMaker& maker) {
   const ValueId src = maker.uniform(described.shape("src"), -1, 1);
   graph::sum_rows(maker.builder(), src);
   graph::mean(maker.builder(), src);
+}
+
+void make_sum_of_powers(const Case& described, GraphMaker& maker) {
+  const ValueId src = maker.uniform(described.shape("src"), -1, 1);
+  graph::sum_of_powers(maker.builder(), src, described.real("absolute", 0),
+                       described.real("square", 0));
+}
+
+void make_constrain(const Case& described, GraphMaker& maker) {
+  std::vector<int64_t> axes;
+  for (const std::string& axis : described.list("axes")) axes.push_back(std::stoll(axis));
+  graph::constrain(maker.builder(), maker.uniform(described.shape("weights"), -1, 1),
+                   {{"function", described.text("function")},
+                    {"axes", axes},
+                    {"min_value", described.real("min_value", 0)},
+                    {"max_value", described.real("max_value", 0)},
+                    {"rate", described.real("rate", 1)}});
 }
 
 void make_softmax(const Case& described, GraphMaker& maker) {
@@ -395,8 +418,10 @@ void make_loss(const Case& described, GraphMaker& maker) {
 
 graph::Attributes optimizer_attributes(const Case& described) {
   graph::Attributes attributes{{"optimizer", described.text("optimizer")}};
-  for (const char* name : {"momentum", "rho", "epsilon", "beta_1", "beta_2", "weight_decay"})
+  for (const char* name : {"momentum", "rho", "epsilon", "beta_1", "beta_2", "weight_decay",
+                           "learning_rate_power", "l1", "l2", "l2_shrinkage", "beta"})
     attributes.set(name, described.real(name, 0));
+  attributes.set("accumulation_steps", described.integer("accumulation_steps", 1));
   for (const char* name : {"nesterov", "centered", "epsilon_outside", "amsgrad"})
     attributes.set(name, described.integer(name, 0));
   attributes.set("initial_accumulator_value", described.real("initial_accumulator_value", 0.1));
@@ -406,10 +431,12 @@ graph::Attributes optimizer_attributes(const Case& described) {
 std::vector<ValueId> make_slots(const graph::Attributes& attributes, const Shape& shape,
                                 GraphMaker& maker) {
   std::vector<ValueId> slots;
-  for (const graph::OptimizerSlot& slot : graph::optimizer_slots(attributes)) {
+  for (const graph::OptimizerSlot& slot : graph::optimizer_slots(attributes, shape)) {
     // Means of squares are no less than the squares of means: 0.3 > 0.5^2.
-    const bool has_sign = slot.name == "momentum" || slot.name == "average_gradient";
-    slots.push_back(has_sign ? maker.uniform(shape, -0.5, 0.5) : maker.uniform(shape, 0.3, 0.6));
+    const bool has_sign =
+        slot.name == "momentum" || slot.name == "average_gradient" || slot.name == "linear";
+    slots.push_back(has_sign ? maker.uniform(slot.shape, -0.5, 0.5)
+                             : maker.uniform(slot.shape, 0.3, 0.6));
   }
   return slots;
 }
@@ -419,8 +446,49 @@ void make_optimizer_update(const Case& described, GraphMaker& maker) {
   const Shape shape{described.integer("elements")};
   const ValueId parameter = maker.uniform(shape, -1, 1);
   const ValueId gradient = maker.uniform(shape, -1, 1);
-  graph::optimizer_update(maker.builder(), parameter, gradient,
-                          make_slots(attributes, shape, maker), attributes);
+  const std::vector<ValueId> slots = make_slots(attributes, shape, maker);
+  const ValueId scale =
+      described.integer("scaled", 0) != 0 ? maker.uniform({}, 0.3, 0.9) : kNoValue;
+  graph::optimizer_update(maker.builder(), parameter, gradient, slots, attributes, scale);
+}
+
+void make_adafactor_update(const Case& described, GraphMaker& maker) {
+  const graph::Attributes attributes{{"optimizer", std::string("adafactor")},
+                                     {"beta_2_decay", -0.8},
+                                     {"epsilon_1", 1e-30},
+                                     {"epsilon_2", 1e-3},
+                                     {"clip_threshold", described.real("clip_threshold", 1)},
+                                     {"weight_decay", described.real("weight_decay", 0)}};
+  const Shape shape = described.shape("weights");
+  const ValueId parameter = maker.uniform(shape, -1, 1), gradient = maker.uniform(shape, -1, 1);
+  const std::vector<ValueId> slots = make_slots(attributes, shape, maker);
+  const ValueId scale =
+      described.integer("scaled", 0) != 0 ? maker.uniform({}, 0.3, 0.9) : kNoValue;
+  graph::optimizer_update(maker.builder(), parameter, gradient, slots, attributes, scale);
+}
+
+// What is done with weights and gradients beside the update.
+void make_weight_averages(const Case& described, GraphMaker& maker) {
+  const Shape shape{described.integer("elements")};
+  const std::string& function = described.text("function");
+  if (function == "clip") {
+    std::vector<ValueId> sums;
+    for (int64_t i = 0; i < described.integer("count"); ++i)
+      sums.push_back(maker.uniform({}, 0.1, 2));
+    graph::clip_factor(maker.builder(), sums, 0.5, false);
+    graph::clip_factor(maker.builder(), sums, 0.5, true);
+    graph::clip_factor(maker.builder(), sums, 50, true);
+    return;
+  }
+  const ValueId kept = maker.uniform(shape, -1, 1), added = maker.uniform(shape, -1, 1);
+  if (function == "moving_average")
+    graph::moving_average(
+        maker.builder(), added, kept,
+        {described.real("momentum", 0), described.integer("overwrite_frequency", 0), 1});
+  else if (described.integer("last", 0) != 0)
+    graph::take_from_accumulator(maker.builder(), kept, added, 3);
+  else
+    graph::add_to_accumulator(maker.builder(), kept, added, 3);
 }
 
 void make_matmul_update(const Case& described, GraphMaker& maker) {
@@ -495,10 +563,12 @@ void make_upsample2d(const Case& described, GraphMaker& maker) {
 using Make = void (*)(const Case&, GraphMaker&);
 const std::map<std::string, Make>& makers() {
   static const std::map<std::string, Make> table = {
+      {"adafactor_update", make_adafactor_update},
       {"batch_matmul", make_batch_matmul},
       {"batch_norm", make_batch_norm},
       {"broadcast", make_broadcast},
       {"concatenate", make_concatenate},
+      {"constrain", make_constrain},
       {"conv2d", make_conv2d},
       {"elementwise", make_elementwise},
       {"embedding", make_embedding},
@@ -515,9 +585,11 @@ const std::map<std::string, Make>& makers() {
       {"recurrence", make_recurrence},
       {"reorder", make_reorder},
       {"softmax", make_softmax},
+      {"sum_of_powers", make_sum_of_powers},
       {"sum_rows", make_sum_rows},
       {"transpose", make_transpose},
       {"upsample2d", make_upsample2d},
+      {"weight_averages", make_weight_averages},
   };
   return table;
 }

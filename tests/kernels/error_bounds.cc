@@ -4,10 +4,14 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "graph/ops/accumulate_gradient.h"
+#include "graph/ops/adafactor_update.h"
 #include "graph/ops/batch_matmul.h"
 #include "graph/ops/batch_norm.h"
 #include "graph/ops/broadcast.h"
+#include "graph/ops/clip_factor.h"
 #include "graph/ops/concatenate.h"
+#include "graph/ops/constrain.h"
 #include "graph/ops/conv2d.h"
 #include "graph/ops/conv2d_max_pool2d_backward.h"
 #include "graph/ops/elementwise.h"
@@ -17,12 +21,14 @@
 #include "graph/ops/loss.h"
 #include "graph/ops/matmul.h"
 #include "graph/ops/matmul_update.h"
+#include "graph/ops/moving_average.h"
 #include "graph/ops/noise.h"
 #include "graph/ops/optimizer_update.h"
 #include "graph/ops/pool2d.h"
 #include "graph/ops/recurrence.h"
 #include "graph/ops/reshape.h"
 #include "graph/ops/softmax.h"
+#include "graph/ops/sum_of_powers.h"
 #include "graph/ops/sum_rows.h"
 #include "graph/ops/upsample2d.h"
 #include "kernels/reference/stages.h"
@@ -128,6 +134,7 @@ double stage_rounding(const graph::Stage& stage, double x, double o, double y) {
     case StageFunction::kBiasAdd:
     case StageFunction::kAdd:
     case StageFunction::kMultiply:
+    case StageFunction::kAddSign:
     case StageFunction::kRelu:
     case StageFunction::kLeakyRelu:
     case StageFunction::kReluBackward:
@@ -641,6 +648,9 @@ std::vector<Tensor> optimizer_bounds(const FilledGraph& filled, const graph::Op&
                                      const std::vector<Tensor>& expected) {
   const std::vector<graph::OptimizerSlot> slots = graph::optimizer_slots(op.attributes);
   const bool centered = op.attributes.integer("centered") != 0;
+  // Ftrl's powers of sums, which may be by logarithms, are divided by the learning rate, 0.01, in
+  // its second slot and multiplied with it again in the weight.
+  const bool powers = op.attributes.text("optimizer") == "ftrl";
   const Tensor& gradient = input(filled, op, 1);
   std::vector<Tensor> bounds = expected;
   for (size_t out = 0; out < expected.size(); ++out) {
@@ -654,8 +664,39 @@ std::vector<Tensor> optimizer_bounds(const FilledGraph& filled, const graph::Op&
       // v <= 1 and v - a^2 >= 0.05 for what make_graph puts in.
       if (centered && (out == 0 || slots[out - 1].name == "momentum")) terms *= 20;
       bounds[out][i] = 12 * kUnit * terms + kSmallest;
+      if (powers && out != 1)
+        bounds[out][i] += 4 * kFunction * (1 + std::abs(input(filled, op, 0)[i])) *
+                          (out == 2 ? 1 / 0.01 : 1 / 0.3);
     }
   }
+  return bounds;
+}
+
+// Means of squares by rows and columns, and two roots of means over all elements, of which the step
+// is a product.
+std::vector<Tensor> adafactor_bounds(const FilledGraph& filled, const graph::Op& op,
+                                     const std::vector<Tensor>& expected) {
+  const graph::AdafactorGeometry g = graph::adafactor_geometry(filled.graph.input(op, 0).shape);
+  const double of_means = 4 * rounding(std::max(g.rows, g.columns));
+  const double of_all = of_means + 2 * rounding(filled.graph.input(op, 0).shape.elements());
+  std::vector<Tensor> bounds = expected;
+  for (size_t out = 1; out < bounds.size(); ++out)
+    for (double& bound : bounds[out]) bound = of_means * std::abs(bound) + kSmallest;
+  const Tensor& old = input(filled, op, 0);
+  for (size_t i = 0; i < old.size(); ++i)
+    bounds[0][i] = of_all * (std::abs(expected[0][i] - old[i]) + 0.01 * std::abs(old[i])) +
+                   6 * kUnit * (std::abs(old[i]) + std::abs(expected[0][i]));
+  return bounds;
+}
+
+// Of two tensors that are added up with factors of no more than one.
+std::vector<Tensor> average_bounds(const FilledGraph& filled, const graph::Op& op,
+                                   const std::vector<Tensor>& expected) {
+  std::vector<Tensor> bounds = expected;
+  for (Tensor& bound : bounds)
+    for (size_t i = 0; i < bound.size(); ++i)
+      bound[i] =
+          4 * kUnit * (std::abs(input(filled, op, 0)[i]) + std::abs(input(filled, op, 1)[i]));
   return bounds;
 }
 
@@ -674,6 +715,16 @@ std::vector<Tensor> matmul_update_bounds(const FilledGraph& filled, const graph:
   for (Tensor& bound : bounds)
     for (size_t i = 0; i < bound.size(); ++i)
       bound[i] += 4 * error[i] * (1 + std::abs(gradient[i]));
+  return bounds;
+}
+
+// The relative error of a sum of squares is halved by its root.
+std::vector<Tensor> constrain_bounds(const FilledGraph& filled, const graph::Op& op,
+                                     const std::vector<Tensor>& expected) {
+  std::vector<Tensor> bounds = expected;
+  const double relative = rounding(filled.graph.input(op, 0).shape.elements()) / 2 + 6 * kUnit;
+  const bool norms = graph::constraint_function(op) != graph::ConstraintFunction::kNonNeg;
+  for (double& bound : bounds[0]) bound = norms ? relative * std::abs(bound) + kSmallest : 0;
   return bounds;
 }
 
@@ -715,6 +766,10 @@ std::vector<Tensor> bare_bounds(const FilledGraph& filled, const graph::Op& op,
     const graph::Upsample2dGeometry g = graph::upsample2d_geometry(graph, op);
     return sum_bounds(filled, op, 4 * g.size_h * g.size_w + 4, false);
   }
+  // Blocks in single precision; what adds them up is as good as one rounding more.
+  if (kind == &graph::sum_of_powers_kind())
+    return sum_bounds(filled, op, graph::kSumOfPowersBlock, false);
+  if (kind == &graph::constrain_kind()) return constrain_bounds(filled, op, expected);
   // In double precision, so it is as good as one rounding.
   if (kind == &graph::mean_kind()) return sum_bounds(filled, op, 1, false);
   if (kind == &graph::average_pool2d_kind() || kind == &graph::average_pool2d_backward_kind() ||
@@ -756,6 +811,10 @@ std::vector<Tensor> bare_bounds(const FilledGraph& filled, const graph::Op& op,
     return batch_norm_inference_bounds(filled, op, expected[0]);
   if (kind == &graph::matmul_update_kind()) return matmul_update_bounds(filled, op, expected);
   if (kind == &graph::optimizer_update_kind()) return optimizer_bounds(filled, op, expected);
+  if (kind == &graph::adafactor_update_kind()) return adafactor_bounds(filled, op, expected);
+  if (kind == &graph::moving_average_kind() || kind == &graph::accumulate_gradient_kind())
+    return average_bounds(filled, op, expected);
+  if (kind == &graph::clip_factor_kind()) return {{4 * kUnit * std::abs(expected[0][0])}};
 
   // The rest moves elements or picks them.
   std::vector<Tensor> exact = expected;

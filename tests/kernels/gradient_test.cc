@@ -23,6 +23,7 @@
 #include "graph/ops/recurrence.h"
 #include "graph/ops/reshape.h"
 #include "graph/ops/softmax.h"
+#include "graph/ops/sum_of_powers.h"
 #include "graph/ops/sum_rows.h"
 #include "graph/ops/transpose.h"
 #include "graph/ops/upsample2d.h"
@@ -55,6 +56,7 @@ void expect_gradient(GraphMaker& maker, int differentiable) {
   if (is_loss)
     std::fill(projection.begin(), projection.end(),
               forward.attributes.real("weight") / static_cast<double>(projection.size()));
+  if (forward.kind == &graph::sum_of_powers_kind()) projection = {1};
   run_in_double(filled, /*rounded=*/false);
 
   const auto projected = [&] {
@@ -418,6 +420,16 @@ TEST(Gradient, Losses) {
           expect_gradient(maker, 1);
         }
       }
+}
+
+// A penalty's gradient is its own, whatever depends on it.
+TEST(Gradient, SumOfPowers) {
+  for (const auto& [absolute, square] : {std::pair{0.3, 0.0}, {0.0, 0.7}, {0.3, 0.7}}) {
+    GraphMaker maker;
+    const ValueId src = maker.away_from_zero({3, 5}, 0.1, 3);
+    graph::sum_of_powers(maker.builder(), src, absolute, square);
+    expect_gradient(maker, 1);
+  }
 }
 
 TEST(Gradient, ProbabilitiesThatAreClippedHaveNone) {

@@ -134,6 +134,28 @@ TEST(ReduceLROnPlateau, DoesNotGoBelowMinLr) {
   EXPECT_THAT(rates(*ReduceLROnPlateau(options), {3, 3, 3}), testing::ElementsAre(0.1, 0.02, 0.02));
 }
 
+TEST(LearningRateScheduler, SetsTheRateOfEachEpochFromTheOneBefore) {
+  FakeControl control;
+  const auto callback =
+      LearningRateScheduler([](int epoch, double rate) { return epoch < 2 ? rate : rate / 2; });
+  callback->on_train_begin(control);
+  std::vector<double> rates;
+  for (int epoch = 0; epoch < 4; ++epoch) {
+    callback->on_epoch_begin(control, epoch);
+    rates.push_back(control.rate);
+  }
+  EXPECT_THAT(rates, testing::ElementsAre(0.1, 0.1, 0.05, 0.025));
+}
+
+TEST(LearningRateScheduler, AndReduceLROnPlateauRefuseAScheduleOfTheOptimizer) {
+  FakeControl control;
+  control.schedule = true;
+  const auto scheduler = LearningRateScheduler([](int, double rate) { return rate; });
+  const auto plateau = ReduceLROnPlateau();
+  EXPECT_THROW(scheduler->on_train_begin(control), ArgumentError);
+  EXPECT_THROW(plateau->on_train_begin(control), ArgumentError);
+}
+
 TEST(ReduceLROnPlateau, RefusesAFactorThatDoesNotReduce) {
   ReduceLROnPlateauOptions options;
   for (const double factor : {1.0, -0.1, kNan}) {

@@ -12,10 +12,12 @@ class FakeControl : public TrainingControl {
   Model& model() override { throw std::logic_error("this training has no model"); }
   void stop_training() override { stopped = true; }
   double learning_rate() const override { return rate; }
+  bool has_learning_rate_schedule() const override { return schedule; }
   void set_learning_rate(double learning_rate) override { rate = learning_rate; }
 
   bool stopped = false;
   double rate = 0.1;
+  bool schedule = false;
 };
 
 }  // namespace pronghorn

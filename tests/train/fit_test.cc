@@ -462,7 +462,7 @@ TEST(Compile, RefusesWhatItDoesNotKnow) {
     EXPECT_THAT([&] { model.compile(config); }, ThrowsMessage<ArgumentError>(HasSubstr(message)));
   };
   const double infinity = std::numeric_limits<double>::infinity();
-  refused([](CompileConfig& c) { c.optimizer.name = "nadam"; }, "unknown optimizer 'nadam'");
+  refused([](CompileConfig& c) { c.optimizer.name = "lamb"; }, "unknown optimizer 'lamb'");
   refused([](CompileConfig& c) { c.loss = "hubris"; }, "unknown loss 'hubris'");
   refused([](CompileConfig& c) { c.metrics = {"auk"}; }, "unknown metric 'auk'");
   refused([&](CompileConfig& c) { c.optimizer.learning_rate = infinity; }, "learning_rate is inf");

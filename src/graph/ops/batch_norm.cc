@@ -1,5 +1,7 @@
 #include "graph/ops/batch_norm.h"
 
+#include "graph/ops/elementwise.h"
+
 namespace pronghorn::graph {
 namespace {
 
@@ -65,6 +67,25 @@ class BatchNormInference final : public OpKind {
 
   std::vector<TensorType> infer_outputs(const Graph& graph, const Op& op) const override {
     return {{graph.input(op, 0).shape}};
+  }
+
+  // A frozen layer passes it on to those below: diff_src = diff_dst inverse_deviation gamma, the
+  // same op with a mean of zero. Its own weights get none, as they are frozen with it.
+  std::vector<ValueId> gradient(Builder& builder, const Op& op,
+                                std::span<const ValueId> diff_outputs,
+                                const std::vector<bool>&) const override {
+    const BatchNormInputs at = batch_norm_inputs(op);
+    const auto input = [&](int index) {
+      return index < 0 ? kNoValue : op.inputs[static_cast<size_t>(index)];
+    };
+    builder.set_phase(Phase::kBackwardData);
+    const ValueId zero_mean =
+        elementwise(builder, input(at.moving_mean), {StageFunction::kScale, -1, 0});
+    std::vector<ValueId> gradients(op.inputs.size(), kNoValue);
+    gradients[0] = batch_norm_inference(
+        builder, diff_outputs[0], input(at.gamma), kNoValue, zero_mean, input(at.moving_variance),
+        {.epsilon = op.attributes.real("epsilon"), .momentum = op.attributes.real("momentum")});
+    return gradients;
   }
 
   // One multiply and one add per element; what is done once per channel doesn't count.

@@ -1,5 +1,6 @@
 #include "graph/ops/matmul_update.h"
 
+#include "graph/ops/adafactor_update.h"
 #include "graph/ops/optimizer_update.h"
 
 namespace pronghorn::graph {
@@ -82,7 +83,8 @@ MatmulGeometry gradient_geometry(const Graph& graph, const Op& op) {
 }
 
 bool updates_parameter(const Op& op) {
-  return op.kind == &optimizer_update_kind() || op.kind == &matmul_update_kind();
+  return op.kind == &optimizer_update_kind() || op.kind == &matmul_update_kind() ||
+         op.kind == &adafactor_update_kind();
 }
 
 }  // namespace pronghorn::graph

@@ -14,14 +14,13 @@ using graph::OptimizerAlgorithm;
 struct Loops {
   OptimizerAlgorithm algorithm;
   int64_t elements;
+  graph::Attributes attributes;
+  bool scaled;
   double weight_decay = 0, momentum = 0, rho = 0, epsilon = 0, beta_1 = 0, beta_2 = 0;
   bool nesterov = false, centered = false, epsilon_outside = false, amsgrad = false;
 
-  explicit Loops(const KernelCase& kernel_case) {
-    const graph::Attributes& attributes = kernel_case.op.attributes;
-    const auto real = [&](std::string_view name) {
-      return attributes.has(name) ? attributes.real(name) : 0.0;
-    };
+  explicit Loops(const KernelCase& kernel_case)
+      : attributes(kernel_case.op.attributes), scaled(graph::is_scaled(kernel_case.op)) {
     const auto flag = [&](std::string_view name) {
       return attributes.has(name) && attributes.integer(name) != 0;
     };
@@ -38,12 +37,22 @@ struct Loops {
     epsilon_outside = flag("epsilon_outside");
     amsgrad = flag("amsgrad");
   }
-  int64_t workspace_elements() const { return 0; }
+  double real(std::string_view name) const {
+    return attributes.has(name) ? attributes.real(name) : 0.0;
+  }
+  // For the gradient times its scale.
+  int64_t workspace_elements() const { return scaled ? elements : 0; }
 
   template <class T>
   void run(const Buffers& buffers, const RunContext& context) const {
     T* w = output<T>(buffers, 0);
     const T* g = input<T>(buffers, 1);
+    if (scaled) {
+      const T scale = *input<T>(buffers, static_cast<int>(buffers.inputs.size()) - 1);
+      T* product = workspace<T>(buffers);
+      for (int64_t i = 0; i < elements; ++i) product[i] = scale * g[i];
+      g = product;
+    }
     const T lr = context.learning_rate;
     if (weight_decay != 0)
       for (int64_t i = 0; i < elements; ++i) w[i] -= w[i] * static_cast<T>(weight_decay) * lr;
@@ -58,6 +67,16 @@ struct Loops {
         return adadelta(w, g, buffers, lr);
       case OptimizerAlgorithm::kAdagrad:
         return adagrad(w, g, buffers, lr);
+      case OptimizerAlgorithm::kAdamax:
+        return adamax(w, g, buffers, context);
+      case OptimizerAlgorithm::kNadam:
+        return nadam(w, g, buffers, context);
+      case OptimizerAlgorithm::kFtrl:
+        return ftrl(w, g, buffers, lr);
+      case OptimizerAlgorithm::kLion:
+        return lion(w, g, buffers, lr);
+      case OptimizerAlgorithm::kAdafactor:
+        break;  // a kind of its own
     }
   }
 
@@ -100,7 +119,7 @@ struct Loops {
   template <class T>
   void adam(T* w, const T* g, const Buffers& buffers, const RunContext& context) const {
     const T take_1 = static_cast<T>(1 - beta_1), take_2 = static_cast<T>(1 - beta_2);
-    const double t = static_cast<double>(context.step) + 1;
+    const double t = static_cast<double>(graph::update_number(attributes, context.step));
     const T alpha = static_cast<T>(context.learning_rate * std::sqrt(1 - std::pow(beta_2, t)) /
                                    (1 - std::pow(beta_1, t)));
     T* m = output<T>(buffers, 1);
@@ -125,6 +144,63 @@ struct Loops {
       const T d = -g[i] * std::sqrt(x[i] + eps) / std::sqrt(a[i] + eps);
       x[i] = keep * x[i] + take * d * d;
       w[i] += lr * d;
+    }
+  }
+
+  template <class T>
+  void adamax(T* w, const T* g, const Buffers& buffers, const RunContext& context) const {
+    const double t = static_cast<double>(graph::update_number(attributes, context.step));
+    const T rate = static_cast<T>(context.learning_rate / (1 - std::pow(beta_1, t)));
+    T* m = output<T>(buffers, 1);
+    T* u = output<T>(buffers, 2);
+    for (int64_t i = 0; i < elements; ++i) {
+      m[i] += static_cast<T>(1 - beta_1) * (g[i] - m[i]);
+      u[i] = std::max(static_cast<T>(beta_2) * u[i], std::abs(g[i]));
+      w[i] -= rate * m[i] / (u[i] + static_cast<T>(epsilon));
+    }
+  }
+
+  template <class T>
+  void nadam(T* w, const T* g, const Buffers& buffers, const RunContext& context) const {
+    const graph::NadamFactors factors =
+        graph::nadam_factors(beta_1, beta_2, graph::update_number(attributes, context.step));
+    const T of_m = static_cast<T>(factors.momentum), of_g = static_cast<T>(factors.gradient);
+    const T of_v = static_cast<T>(factors.velocity);
+    const T lr = context.learning_rate;
+    T* m = output<T>(buffers, 1);
+    T* v = output<T>(buffers, 2);
+    for (int64_t i = 0; i < elements; ++i) {
+      m[i] += static_cast<T>(1 - beta_1) * (g[i] - m[i]);
+      v[i] += static_cast<T>(1 - beta_2) * (g[i] * g[i] - v[i]);
+      const T next = of_m * m[i] + of_g * g[i];
+      w[i] -= lr * next / (std::sqrt(v[i] * of_v) + static_cast<T>(epsilon));
+    }
+  }
+
+  template <class T>
+  void ftrl(T* w, const T* g, const Buffers& buffers, T lr) const {
+    const T power = static_cast<T>(-real("learning_rate_power"));
+    const T shrinkage = static_cast<T>(2 * real("l2_shrinkage"));
+    const T l1 = static_cast<T>(real("l1"));
+    const T l2 = static_cast<T>(2 * real("l2")) + static_cast<T>(real("beta")) / lr;
+    T* a = output<T>(buffers, 1);
+    T* z = output<T>(buffers, 2);
+    for (int64_t i = 0; i < elements; ++i) {
+      const T before = std::pow(a[i], power);
+      a[i] += g[i] * g[i];
+      const T after = std::pow(a[i], power);
+      z[i] += g[i] + shrinkage * w[i] - (after - before) / lr * w[i];
+      w[i] = (std::min(std::max(z[i], -l1), l1) - z[i]) / (after / lr + l2);
+    }
+  }
+
+  template <class T>
+  void lion(T* w, const T* g, const Buffers& buffers, T lr) const {
+    T* m = output<T>(buffers, 1);
+    for (int64_t i = 0; i < elements; ++i) {
+      const T direction = static_cast<T>(beta_1) * m[i] + static_cast<T>(1 - beta_1) * g[i];
+      w[i] -= direction > 0 ? lr : direction < 0 ? -lr : direction;  // zero, or no number
+      m[i] = static_cast<T>(beta_2) * m[i] + static_cast<T>(1 - beta_2) * g[i];
     }
   }
 

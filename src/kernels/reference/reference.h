@@ -31,6 +31,8 @@ class ReferenceImplementation : public Implementation {
   }
 };
 
+const ReferenceImplementation& accumulate_gradient();
+const ReferenceImplementation& adafactor_update();
 const ReferenceImplementation& average_pool2d();
 const ReferenceImplementation& average_pool2d_backward();
 const ReferenceImplementation& batch_matmul();
@@ -38,7 +40,9 @@ const ReferenceImplementation& batch_norm_backward();
 const ReferenceImplementation& batch_norm_inference();
 const ReferenceImplementation& batch_norm_training();
 const ReferenceImplementation& broadcast();
+const ReferenceImplementation& clip_factor();
 const ReferenceImplementation& concatenate();
+const ReferenceImplementation& constrain();
 const ReferenceImplementation& conv2d();
 const ReferenceImplementation& conv2d_backward_data();
 const ReferenceImplementation& conv2d_backward_weights();
@@ -71,6 +75,7 @@ const ReferenceImplementation& matmul_update();
 const ReferenceImplementation& max_pool2d();
 const ReferenceImplementation& max_pool2d_backward();
 const ReferenceImplementation& mean();
+const ReferenceImplementation& moving_average();
 const ReferenceImplementation& noise();
 const ReferenceImplementation& optimizer_update();
 const ReferenceImplementation& pad();
@@ -81,6 +86,7 @@ const ReferenceImplementation& softmax();
 const ReferenceImplementation& softmax_backward();
 const ReferenceImplementation& softmax_cross_entropy();
 const ReferenceImplementation& softmax_cross_entropy_backward();
+const ReferenceImplementation& sum_of_powers();
 const ReferenceImplementation& sum_rows();
 const ReferenceImplementation& transpose();
 const ReferenceImplementation& upsample2d();

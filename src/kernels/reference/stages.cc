@@ -64,6 +64,8 @@ T apply_stage(const graph::Stage& stage, T x, T o) {
       return x < o ? o : x;
     case StageFunction::kMinimum:
       return o < x ? o : x;
+    case StageFunction::kAddSign:
+      return x + (o > 0 ? alpha : o < 0 ? -alpha : 0);
     case StageFunction::kRelu:
       return x < 0 ? 0 : x;  // NaN stays NaN, as in Keras
     case StageFunction::kLeakyRelu:

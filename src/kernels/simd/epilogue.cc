@@ -211,6 +211,11 @@ inline void run_step(const Step& step, int64_t channels, const float* src, float
       });
     case StageFunction::kShift:
       return map(src, dst, count, [=](V x) HWY_ATTR { return hn::Add(x, alpha); });
+    case StageFunction::kAddSign:
+      return map(src, operand, dst, count, [=](V x, V o) HWY_ATTR {
+        const V signed_alpha = hn::IfThenZeroElse(hn::Eq(o, zero), hn::CopySign(alpha, o));
+        return hn::Add(x, signed_alpha);
+      });
     case StageFunction::kRelu:
       return map(src, dst, count, [=](V x) HWY_ATTR { return relu(d, x); });
     case StageFunction::kLeakyRelu:

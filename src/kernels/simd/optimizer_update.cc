@@ -23,6 +23,7 @@ using Update = WeightUpdate::Update;
 struct UpdateVariant {
   graph::OptimizerAlgorithm algorithm;
   bool momentum, nesterov, centered, epsilon_outside, amsgrad;
+  float power;  // ftrl's -learning_rate_power
 };
 
 }  // namespace pronghorn::kernels::simd
@@ -41,7 +42,7 @@ HWY_INLINE void update_all(const UpdateConstants& constants, float* w, const flo
                            float* const* slots, size_t count, F f) {
   const D d;
   const size_t lanes = hn::Lanes(d);
-  const V decay = hn::Set(d, constants.decay);
+  const V decay = hn::Set(d, constants.decay), scale = hn::Set(d, constants.scale);
   // One more array element than there are slots, since C++ has no empty arrays.
   V values[kSlots + 1];
   size_t i = 0;
@@ -49,7 +50,7 @@ HWY_INLINE void update_all(const UpdateConstants& constants, float* w, const flo
     V weight = hn::LoadU(d, w + i);
     for (int s = 0; s < kSlots; ++s) values[s] = hn::LoadU(d, slots[s] + i);
     weight = hn::NegMulAdd(weight, decay, weight);
-    f(weight, hn::LoadU(d, g + i), values);
+    f(weight, hn::Mul(scale, hn::LoadU(d, g + i)), values);
     hn::StoreU(weight, d, w + i);
     for (int s = 0; s < kSlots; ++s) hn::StoreU(values[s], d, slots[s] + i);
   }
@@ -58,7 +59,7 @@ HWY_INLINE void update_all(const UpdateConstants& constants, float* w, const flo
   V weight = load_n(d, w + i, rest);
   for (int s = 0; s < kSlots; ++s) values[s] = load_n(d, slots[s] + i, rest);
   weight = hn::NegMulAdd(weight, decay, weight);
-  f(weight, load_n(d, g + i, rest), values);
+  f(weight, hn::Mul(scale, load_n(d, g + i, rest)), values);
   store_n(weight, d, w + i, rest);
   for (int s = 0; s < kSlots; ++s) store_n(values[s], d, slots[s] + i, rest);
 }
@@ -150,6 +151,81 @@ void adagrad(const UpdateConstants& c, float* w, const float* g, float* const* s
   });
 }
 
+void adamax(const UpdateConstants& c, float* w, const float* g, float* const* slots, size_t count) {
+  const D d;
+  const V rate = hn::Set(d, c.rate), epsilon = hn::Set(d, c.epsilon);
+  const V take_1 = hn::Set(d, c.take_1), beta_2 = hn::Set(d, c.beta_2);
+  update_all<2>(c, w, g, slots, count, [=](V& weight, V gradient, V* slot) HWY_ATTR {
+    V& m = slot[0];
+    V& u = slot[1];
+    m = hn::MulAdd(take_1, hn::Sub(gradient, m), m);
+    u = hn::Max(hn::Mul(beta_2, u), hn::Abs(gradient));
+    weight = hn::Sub(weight, hn::Div(hn::Mul(rate, m), hn::Add(u, epsilon)));
+  });
+}
+
+void nadam(const UpdateConstants& c, float* w, const float* g, float* const* slots, size_t count) {
+  const D d;
+  const V rate = hn::Set(d, c.rate), epsilon = hn::Set(d, c.epsilon);
+  const V take_1 = hn::Set(d, c.take_1), take_2 = hn::Set(d, c.take_2);
+  const V of_momentum = hn::Set(d, c.of_momentum), of_gradient = hn::Set(d, c.of_gradient);
+  const V of_velocity = hn::Set(d, c.of_velocity);
+  update_all<2>(c, w, g, slots, count, [=](V& weight, V gradient, V* slot) HWY_ATTR {
+    V& m = slot[0];
+    V& v = slot[1];
+    m = hn::MulAdd(take_1, hn::Sub(gradient, m), m);
+    v = hn::MulAdd(take_2, hn::MulSub(gradient, gradient, v), v);
+    const V next = hn::MulAdd(of_momentum, m, hn::Mul(of_gradient, gradient));
+    const V root = hn::Add(hn::Sqrt(hn::Mul(v, of_velocity)), epsilon);
+    weight = hn::Sub(weight, hn::Div(hn::Mul(rate, next), root));
+  });
+}
+
+// x^power of what is not negative; the usual power is 1/2.
+template <bool kRoot>
+HWY_INLINE V power_of(V x, V power) {
+  if constexpr (kRoot) return hn::Sqrt(x);
+  const D d;
+  // Highway's logarithm is none of zero and of NaN.
+  const V result = exp(d, hn::Mul(power, hn::Log(d, x)));
+  const V of_zero = hn::IfThenElseZero(hn::Eq(power, hn::Zero(d)), hn::Set(d, 1.0f));
+  return hn::IfThenElse(hn::IsNaN(x), x, hn::IfThenElse(hn::Eq(x, hn::Zero(d)), of_zero, result));
+}
+
+template <bool kRoot>
+void ftrl(const UpdateConstants& c, float* w, const float* g, float* const* slots, size_t count) {
+  const D d;
+  const V rate = hn::Set(d, c.rate), power = hn::Set(d, c.power);
+  const V l1 = hn::Set(d, c.l1), l2 = hn::Set(d, c.l2), shrinkage = hn::Set(d, c.shrinkage);
+  update_all<2>(c, w, g, slots, count, [=](V& weight, V gradient, V* slot) HWY_ATTR {
+    V& a = slot[0];
+    V& z = slot[1];
+    const V before = power_of<kRoot>(a, power);
+    a = hn::MulAdd(gradient, gradient, a);
+    const V after = power_of<kRoot>(a, power);
+    const V sigma = hn::Div(hn::Sub(after, before), rate);
+    z = hn::Add(z, hn::MulAdd(shrinkage, weight, hn::NegMulAdd(sigma, weight, gradient)));
+    const V clipped = hn::Min(hn::Max(z, hn::Neg(l1)), l1);
+    weight = hn::Div(hn::Sub(clipped, z), hn::Add(hn::Div(after, rate), l2));
+  });
+}
+
+void lion(const UpdateConstants& c, float* w, const float* g, float* const* slots, size_t count) {
+  const D d;
+  const V rate = hn::Set(d, c.rate), zero = hn::Zero(d);
+  const V beta_1 = hn::Set(d, c.beta_1), take_1 = hn::Set(d, c.take_1);
+  const V beta_2 = hn::Set(d, c.beta_2), take_2 = hn::Set(d, c.take_2);
+  update_all<1>(c, w, g, slots, count, [=](V& weight, V gradient, V* slot) HWY_ATTR {
+    V& m = slot[0];
+    const V direction = hn::MulAdd(beta_1, m, hn::Mul(take_1, gradient));
+    // Zero, or no number, as it is.
+    const V step = hn::IfThenElse(hn::Or(hn::Gt(direction, zero), hn::Lt(direction, zero)),
+                                  hn::CopySign(rate, direction), direction);
+    weight = hn::Sub(weight, step);
+    m = hn::MulAdd(beta_2, m, hn::Mul(take_2, gradient));
+  });
+}
+
 // The function for these attributes.
 Update choose_update(const UpdateVariant& variant) {
   switch (variant.algorithm) {
@@ -170,6 +246,16 @@ Update choose_update(const UpdateVariant& variant) {
       return &adadelta;
     case graph::OptimizerAlgorithm::kAdagrad:
       return &adagrad;
+    case graph::OptimizerAlgorithm::kAdamax:
+      return &adamax;
+    case graph::OptimizerAlgorithm::kNadam:
+      return &nadam;
+    case graph::OptimizerAlgorithm::kFtrl:
+      return variant.power == 0.5f ? &ftrl<true> : &ftrl<false>;
+    case graph::OptimizerAlgorithm::kLion:
+      return &lion;
+    case graph::OptimizerAlgorithm::kAdafactor:
+      break;  // a kind of its own
   }
   return nullptr;
 }
@@ -200,16 +286,19 @@ class UpdateKernel final : public Kernel {
   explicit UpdateKernel(const KernelCase& kernel_case)
       : update_(kernel_case.op.attributes),
         elements_(kernel_case.input(0).shape.elements()),
-        slots_count_(static_cast<int>(kernel_case.op.inputs.size()) - 2) {}
+        scaled_(graph::is_scaled(kernel_case.op)),
+        slots_count_(static_cast<int>(kernel_case.op.inputs.size()) - 2 - scaled_) {}
 
   void bind(const Buffers& buffers) override {
     weights_ = buffers.output(0);
     gradient_ = buffers.input(1);
     for (int slot = 0; slot < slots_count_; ++slot) slots_[slot] = buffers.output(slot + 1);
+    if (scaled_) scale_ = buffers.input(slots_count_ + 2);
   }
 
   void run(const RunContext& context) override {
-    const UpdateConstants constants = update_.constants(context);
+    UpdateConstants constants = update_.constants(context);
+    if (scaled_) constants.scale = *scale_;
     context.parallel.for_ranges(elements_, kGrain, [&](int64_t begin, int64_t end) {
       float* slots[WeightUpdate::kMostSlots];
       for (int slot = 0; slot < slots_count_; ++slot) slots[slot] = slots_[slot] + begin;
@@ -220,9 +309,11 @@ class UpdateKernel final : public Kernel {
  private:
   WeightUpdate update_;
   int64_t elements_;
+  bool scaled_;
   int slots_count_;
   float* weights_ = nullptr;
   const float* gradient_ = nullptr;
+  const float* scale_ = nullptr;
   float* slots_[WeightUpdate::kMostSlots] = {};
 };
 
@@ -251,7 +342,8 @@ bool flag(const graph::Attributes& attributes, std::string_view name) {
 }  // namespace
 
 WeightUpdate::WeightUpdate(const graph::Attributes& attributes)
-    : algorithm_(graph::optimizer_algorithm(attributes.text("optimizer"))),
+    : attributes_(attributes),
+      algorithm_(graph::optimizer_algorithm(attributes.text("optimizer"))),
       weight_decay_(real(attributes, "weight_decay")),
       beta_1_(real(attributes, "beta_1")),
       beta_2_(real(attributes, "beta_2")) {
@@ -260,22 +352,46 @@ WeightUpdate::WeightUpdate(const graph::Attributes& attributes)
   fixed_.epsilon = static_cast<float>(real(attributes, "epsilon"));
   fixed_.keep = static_cast<float>(rho);
   fixed_.take = static_cast<float>(1 - rho);
+  fixed_.beta_1 = static_cast<float>(beta_1_);
+  fixed_.beta_2 = static_cast<float>(beta_2_);
+  fixed_.power = static_cast<float>(-real(attributes, "learning_rate_power"));
+  fixed_.l1 = static_cast<float>(real(attributes, "l1"));
+  fixed_.shrinkage = static_cast<float>(2 * real(attributes, "l2_shrinkage"));
   fixed_.take_1 = static_cast<float>(1 - beta_1_);
   fixed_.take_2 = static_cast<float>(1 - beta_2_);
   choose_target();
   update_ = HWY_DYNAMIC_DISPATCH(choose_update)(
       {algorithm_, momentum != 0, flag(attributes, "nesterov"), flag(attributes, "centered"),
-       flag(attributes, "epsilon_outside"), flag(attributes, "amsgrad")});
+       flag(attributes, "epsilon_outside"), flag(attributes, "amsgrad"), fixed_.power});
 }
 
 WeightUpdate::Constants WeightUpdate::constants(const RunContext& context) const {
   Constants constants = fixed_;
   constants.decay = static_cast<float>(weight_decay_ * context.learning_rate);
   constants.rate = context.learning_rate;
-  if (algorithm_ == OptimizerAlgorithm::kAdam) {
-    const double t = static_cast<double>(context.step) + 1;
-    constants.rate = static_cast<float>(
-        context.learning_rate * std::sqrt(1 - std::pow(beta_2_, t)) / (1 - std::pow(beta_1_, t)));
+  const int64_t update = graph::update_number(attributes_, context.step);
+  const double t = static_cast<double>(update);
+  switch (algorithm_) {
+    case OptimizerAlgorithm::kAdam:
+      constants.rate = static_cast<float>(
+          context.learning_rate * std::sqrt(1 - std::pow(beta_2_, t)) / (1 - std::pow(beta_1_, t)));
+      break;
+    case OptimizerAlgorithm::kAdamax:
+      constants.rate = static_cast<float>(context.learning_rate / (1 - std::pow(beta_1_, t)));
+      break;
+    case OptimizerAlgorithm::kNadam: {
+      const graph::NadamFactors factors = graph::nadam_factors(beta_1_, beta_2_, update);
+      constants.of_momentum = static_cast<float>(factors.momentum);
+      constants.of_gradient = static_cast<float>(factors.gradient);
+      constants.of_velocity = static_cast<float>(factors.velocity);
+      break;
+    }
+    case OptimizerAlgorithm::kFtrl:
+      constants.l2 = static_cast<float>(2 * real(attributes_, "l2") +
+                                        real(attributes_, "beta") / context.learning_rate);
+      break;
+    default:
+      break;
   }
   return constants;
 }

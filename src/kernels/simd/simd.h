@@ -7,7 +7,8 @@ namespace pronghorn::kernels::simd {
 // Kernels written with Google Highway: one source, compiled for several instruction sets, of which
 // each kernel chooses the CPU's best once, when it is made. All run in plain layout; those that
 // also run in blocked ones say so. There is none of `mean`, a sum of doubles in the elements'
-// order, which leaves nothing to vectors, and none of what encodes class numbers, a store each.
+// order, and of `clip_factor`, of scalars, which leave nothing to vectors, and none of what encodes
+// class numbers, a store each.
 
 const Implementation& elementwise();  // any layout, but for bias_add and dropout
 
@@ -15,7 +16,8 @@ const Implementation& elementwise();  // any layout, but for bias_add and dropou
 const Implementation& conv2d_max_pool2d_backward_weights();
 const Implementation& conv2d_max_pool2d_backward_data();
 
-const Implementation& sum_rows();  // any layout
+const Implementation& sum_rows();       // any layout
+const Implementation& sum_of_powers();  // any layout
 
 // Any layout, the same for src, dst and their gradients.
 const Implementation& batch_norm_training();
@@ -94,5 +96,9 @@ const Implementation& noise();
 
 const Implementation& optimizer_update();
 const Implementation& matmul_update();
+const Implementation& adafactor_update();
+const Implementation& constrain();
+const Implementation& moving_average();
+const Implementation& accumulate_gradient();
 
 }  // namespace pronghorn::kernels::simd

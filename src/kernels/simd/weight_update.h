@@ -18,11 +18,15 @@ class WeightUpdate {
 
   // The formulas' numbers, in the precision that they are used in.
   struct Constants {
-    float rate;   // learning rate; of adam with the bias corrections in it
+    float rate;   // learning rate; of adam and adamax with the bias corrections in it
     float decay;  // weight_decay times the learning rate, 0 for none
     float momentum, epsilon;
-    float keep, take;      // rho and 1 - rho
-    float take_1, take_2;  // 1 - beta_1, 1 - beta_2
+    float keep, take;  // rho and 1 - rho
+    float beta_1, beta_2;
+    float take_1, take_2;                         // 1 - beta_1, 1 - beta_2
+    float of_momentum, of_gradient, of_velocity;  // nadam's factors
+    float power, l1, l2, shrinkage;  // ftrl's: -learning_rate_power, l1, 2 l2 + beta / lr, ...
+    float scale = 1;                 // of the gradient
   };
   // In this step.
   Constants constants(const RunContext& context) const;
@@ -37,6 +41,7 @@ class WeightUpdate {
                           float* const* slots, size_t count);
 
  private:
+  graph::Attributes attributes_;
   graph::OptimizerAlgorithm algorithm_;
   double weight_decay_, beta_1_, beta_2_;
   Constants fixed_{};
