@@ -67,7 +67,7 @@ class Model {
     struct Bound {
       graph::ValueId value;
       Weight* weight;
-      bool trainable;  // weight and layer both
+      bool trainable;     // weight and layer both
       std::string layer;  // as ops have it
     };
     std::vector<Bound> weights;
