@@ -92,6 +92,8 @@ struct OutputConfig {
   double loss_weight = 1;
   std::vector<Metric> metrics = {};
   std::vector<Metric> weighted_metrics = {};
+
+  bool operator==(const OutputConfig&) const = default;
 };
 
 // Arguments of Model::compile.

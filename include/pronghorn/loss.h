@@ -42,6 +42,8 @@ struct Loss {
   // "sum_over_batch_size" or "mean": the sum over all rows by their number; "sum": their sum;
   // "mean_with_sample_weight": by the sum of their weights.
   std::string reduction = "sum_over_batch_size";
+
+  bool operator==(const Loss&) const = default;
 };
 
 // Reads Keras's {"class_name": "Huber", "config": {"delta": 2}}, or a name in quotes. Throws

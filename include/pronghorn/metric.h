@@ -59,6 +59,8 @@ struct Metric {
   // Of r2_score: "uniform_average", "variance_weighted_average", or "" for one number an output.
   std::string class_aggregation = "uniform_average";
   int64_t num_regressors = 0;
+
+  bool operator==(const Metric&) const = default;
 };
 
 // Reads a list in JSON, each entry a name or Keras's {"class_name": "AUC", "config": {"curve":

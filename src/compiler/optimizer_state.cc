@@ -88,6 +88,7 @@ OptimizerState::OptimizerState(model::Model& model, const Optimizer& optimizer)
   for (const model::Model::NamedWeight& weight : model.weights()) {
     if (!is_trainable(weight)) continue;
     const Shape& shape = weight.weight->shape;
+    shapes_.push_back(shape);
     if (optimizer.use_ema) averages_.push_back(zeros(shape));
     if (optimizer.gradient_accumulation_steps > 1) accumulators_.push_back(zeros(shape));
     std::vector<Slot> slots;
@@ -103,7 +104,7 @@ OptimizerState::OptimizerState(model::Model& model, const Optimizer& optimizer)
 
 // Keras (keras/src/optimizers/, build()) makes the slots weight by weight, but RMSprop each kind
 // for all weights, and so Adam the one that amsgrad adds.
-std::vector<OptimizerState::Slot*> OptimizerState::in_keras_order() {
+std::vector<OptimizerState::Slot*> OptimizerState::slots_in_keras_order() {
   const bool by_kind = graph::optimizer_algorithm(attributes_.text("optimizer")) ==
                        graph::OptimizerAlgorithm::kRmsprop;
   const auto last = [](const Slot& slot) { return slot.name == "velocity_hat"; };
@@ -118,6 +119,23 @@ std::vector<OptimizerState::Slot*> OptimizerState::in_keras_order() {
       for (Slot& slot : slots)
         if (last(slot) == lasts) order.push_back(&slot);
   return order;
+}
+
+std::vector<OptimizerState::Variable> OptimizerState::variables(uint64_t steps) {
+  std::vector<Variable> variables;
+  for (const auto& [name, buffers] :
+       {std::pair("average", &averages_), std::pair("gradient_accumulator", &accumulators_)})
+    for (size_t i = 0; i < buffers->size(); ++i)
+      variables.push_back({name, shapes_[i], (*buffers)[i].floats()});
+  for (Slot* slot : slots_in_keras_order())
+    variables.push_back({slot->name, slot->shape, slot->buffer.floats()});
+  if (attributes_.text("optimizer") == "nadam")
+    variables.push_back({"u_product",
+                         {},
+                         nullptr,
+                         static_cast<float>(graph::nadam_product(attributes_.real("beta_1"),
+                                                                 static_cast<int64_t>(steps)))});
+  return variables;
 }
 
 int64_t OptimizerState::bytes() const {

@@ -32,14 +32,21 @@ class OptimizerState {
   // Of the trainable weight with this number, counted in the order of Model::weights().
   // In Keras's order (graph::optimizer_slots).
   std::vector<Slot>& slots(size_t trainable_weight) { return slots_[trainable_weight]; }
-  // All of them in the order of Keras's optimizer.variables, behind iteration and learning rate.
-  std::vector<Slot*> in_keras_order();
-
   // The weights' moving averages, where the optimizer has use_ema, and the sums of gradients since
-  // the last update, where it has gradient_accumulation_steps; else none. Of a weight as above. In
-  // Keras's order of variables all averages, then all sums, stand before the slots.
+  // the last update, where it has gradient_accumulation_steps; else none. Of a weight as above.
   std::vector<AlignedBuffer>& averages() { return averages_; }
   std::vector<AlignedBuffer>& accumulators() { return accumulators_; }
+
+  // One of Keras's optimizer.variables.
+  struct Variable {
+    std::string name;
+    Shape shape;
+    // Null of what a formula gives for any step; its value then is `computed`.
+    float* values;
+    float computed = 0;
+  };
+  // After so many steps, in Keras's order, behind iteration and learning rate.
+  std::vector<Variable> variables(uint64_t steps);
 
   // Of all that.
   int64_t bytes() const;
@@ -50,6 +57,9 @@ class OptimizerState {
  private:
   Optimizer optimizer_;
   graph::Attributes attributes_;
+  std::vector<Slot*> slots_in_keras_order();
+
+  std::vector<Shape> shapes_;  // of the trainable weights
   std::vector<std::vector<Slot>> slots_;
   std::vector<AlignedBuffer> averages_, accumulators_;
 };

@@ -411,9 +411,10 @@ Json write_compile_config(const model::Model& model, const CompileConfig* config
   if (json.is_object() && model.file_config) {
     Optimizer optimizer = model.file_config->optimizer;
     optimizer.learning_rate = config->optimizer.learning_rate;
-    if (optimizer == config->optimizer && model.file_config->loss == config->loss &&
-        model.file_config->from_logits == config->from_logits &&
-        model.file_config->metrics == config->metrics) {
+    const CompileConfig& file = *model.file_config;
+    if (optimizer == config->optimizer && file.loss == config->loss &&
+        file.metrics == config->metrics && file.weighted_metrics == config->weighted_metrics &&
+        file.outputs == config->outputs) {
       model::set_learning_rate(json, config->optimizer.learning_rate);
       return json;
     }

@@ -54,9 +54,10 @@ std::string inner_path(const model::Layer& layer, const model::Weight& weight) {
   return path;
 }
 
+// Adds the groups of a model's layers, those of models among them with all that is inside;
 // `container` is "layers".
-std::vector<Group> groups_of(const model::Model& model, const std::string& container) {
-  std::vector<Group> groups;
+void add_groups(const model::Model& model, const std::string& container,
+                std::vector<Group>& groups) {
   std::map<std::string, int> counts;
   for (model::Layer* layer : model.layers()) {
     // Keras hides it too.
@@ -67,6 +68,8 @@ std::vector<Group> groups_of(const model::Model& model, const std::string& conta
         fmt::format("{}/{}{}", container, base, number == 0 ? "" : fmt::format("_{}", number));
     const size_t own = groups.size();
     groups.push_back({path, layer->name(), {}});
+    if (const model::Model* nested = layer->nested_model(); nested != nullptr)
+      add_groups(*nested, path + "/layers", groups);
     for (model::Weight& weight : layer->weights()) {
       const std::string inner = path + inner_path(*layer, weight);
       auto group = std::find_if(groups.begin() + static_cast<ptrdiff_t>(own), groups.end(),
@@ -75,6 +78,11 @@ std::vector<Group> groups_of(const model::Model& model, const std::string& conta
       group->weights.push_back(&weight);
     }
   }
+}
+
+std::vector<Group> groups_of(const model::Model& model, const std::string& container) {
+  std::vector<Group> groups;
+  add_groups(model, container, groups);
   return groups;
 }
 
@@ -98,7 +106,9 @@ std::optional<model::TrainingState> read_optimizer(const Hdf5Reader& file,
   state.steps = static_cast<uint64_t>(steps);
   size_t next = 1;
   // A schedule computes the learning rate, which then is no variable.
-  if (count > 1 && file.extents(place(1)).empty()) {
+  const bool scheduled =
+      model.file_config && model.file_config->optimizer.learning_rate_schedule.has_value();
+  if (count > 1 && !scheduled && file.extents(place(1)).empty()) {
     state.optimizer.learning_rate = file.read_number(place(1));
     next = 2;
   } else {
@@ -174,7 +184,9 @@ std::string write_keras_weights(const model::Model& model, const model::Training
   size_t next = 0;
   const auto place = [&] { return fmt::format("{}/{}", kOptimizer, next++); };
   file.add_int32(place(), static_cast<int32_t>(state->steps));
-  file.add_float(place(), static_cast<float>(state->optimizer.learning_rate));
+  // A schedule computes the learning rate, which then is no variable.
+  if (!state->optimizer.learning_rate_schedule)
+    file.add_float(place(), static_cast<float>(state->optimizer.learning_rate));
   for (const NamedArray& variable : state->variables)
     file.add(place(), variable.array.shape, variable.array.values.data());
   return file.finish();

@@ -355,23 +355,23 @@ model::TrainingState Trainer::state() {
   state.optimizer.learning_rate = learning_rate_;
   state.steps = step_;
   state.epochs = epochs_;
-  for (const compiler::OptimizerState::Slot* slot : state_.in_keras_order()) {
-    const float* values = slot->buffer.floats();
+  for (const compiler::OptimizerState::Variable& variable : state_.variables(step_)) {
+    const float* values = variable.values == nullptr ? &variable.computed : variable.values;
     state.variables.push_back(
-        {slot->name, {slot->shape, {values, values + slot->shape.elements()}}});
+        {variable.name, {variable.shape, {values, values + variable.shape.elements()}}});
   }
   return state;
 }
 
 bool Trainer::resume(const model::TrainingState& state) {
-  const std::vector<compiler::OptimizerState::Slot*> slots = state_.in_keras_order();
-  if (state.optimizer.name != config_.optimizer.name || state.variables.size() != slots.size())
+  const auto variables = state_.variables(state.steps);
+  if (state.optimizer.name != config_.optimizer.name || state.variables.size() != variables.size())
     return false;
-  for (size_t i = 0; i < slots.size(); ++i)
-    if (state.variables[i].array.shape != slots[i]->shape) return false;
-  for (size_t i = 0; i < slots.size(); ++i)
-    std::copy(state.variables[i].array.values.begin(), state.variables[i].array.values.end(),
-              slots[i]->buffer.floats());
+  for (size_t i = 0; i < variables.size(); ++i)
+    if (state.variables[i].array.shape != variables[i].shape) return false;
+  for (size_t i = 0; i < variables.size(); ++i)
+    if (variables[i].values != nullptr)
+      std::ranges::copy(state.variables[i].array.values, variables[i].values);
   if (std::isfinite(state.optimizer.learning_rate)) learning_rate_ = state.optimizer.learning_rate;
   step_ = state.steps;
   epochs_ = state.epochs;
