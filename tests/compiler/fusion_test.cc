@@ -27,7 +27,7 @@ using graph::ValueId;
 using graph::ValueRole;
 
 // Reference kernels accept every epilogue, so what is fused depends on the graph alone.
-constexpr kernels::Policy kReference{.family = kernels::Family::kReference};
+const kernels::Policy kReference{.family = kernels::Family::kReference};
 
 std::string fused_epilogues(graph::Graph graph) {
   fuse_epilogues(graph, /*threads=*/1, kReference);

@@ -16,7 +16,7 @@ using graph::Layout;
 using graph::ValueId;
 using graph::ValueRole;
 
-constexpr kernels::Policy kReference{.family = kernels::Family::kReference};
+const kernels::Policy kReference{.family = kernels::Family::kReference};
 
 // A kernel that wants all images in one layout. Only asked for its layouts, never made.
 class Wants final : public kernels::Implementation {

@@ -310,7 +310,7 @@ Graph fused(const Net& net) {
   Graph graph = net.graph;
   remove_unused_ops(graph);
   fuse_bias_gradients(graph);
-  fuse_epilogues(graph, 1, kernels::Family::kReference);
+  fuse_epilogues(graph, 1, {.family = kernels::Family::kReference});
   return graph;
 }
 

@@ -14,8 +14,8 @@
 #include "graph/ops/optimizer_update.h"
 #include "graph/ops/pool2d.h"
 #include "graph/ops/reshape.h"
-#include "graph/ops/softmax.h"
 #include "graph/ops/sum_rows.h"
+#include "model/activation.h"
 
 namespace pronghorn::compiler::testing {
 
@@ -127,8 +127,7 @@ ValueId Net::batch_norm(ValueId src, const std::string& name) {
 }
 
 ValueId Net::activation(ValueId src, const std::string& function) {
-  if (function == "softmax") return graph::softmax(builder_, src);
-  return graph::elementwise(builder_, src, graph::activation_stage(function).value());
+  return model::lower_activation(builder_, src, model::canonical_activation(function));
 }
 
 ValueId Net::max_pool(ValueId src, int64_t size) {

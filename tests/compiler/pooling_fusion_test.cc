@@ -88,15 +88,15 @@ TEST(FuseMaxPooling, MakesOneOpWhereAKernelRunsIt) {
   PooledNet pooled("relu");
   pooled.moved();
   graph::Graph by_textbook = pooled.net.graph, by_onednn = pooled.net.graph;
-  fuse_max_pooling(pooled.net.graph, 1, std::nullopt);
+  fuse_max_pooling(pooled.net.graph, 1, {});
   pooled.net.graph.verify();
   EXPECT_EQ(graph::to_text(pooled.net.graph), R"(forward:
   %4 (16, 2, 2, 16), %7 (16, 2, 2, 16) = conv2d_max_pool2d(x, conv2d/kernel) strides=[1, 1], dilation=[1, 1], padding=[0, 0, 0, 0], pool=[2, 2]
   %5 (16, 2, 2, 16) = elementwise(%4) | bias_add(conv2d/bias)
   %6 (16, 2, 2, 16) = elementwise(%5) | relu
 )");
-  fuse_max_pooling(by_textbook, 1, kernels::Family::kReference);
-  fuse_max_pooling(by_onednn, 1, kernels::Family::kOnednn);
+  fuse_max_pooling(by_textbook, 1, {.family = kernels::Family::kReference});
+  fuse_max_pooling(by_onednn, 1, {.family = kernels::Family::kOnednn});
   EXPECT_EQ(fused_ops(by_textbook) + fused_ops(by_onednn), 0);
 }
 
@@ -106,7 +106,7 @@ TEST(FuseMaxPooling, LeavesOtherWindowsOtherReadersAndActivations) {
     Net net(weights, 16);
     const ValueId images = net.conv2d(net.input({6, 6, 16}), 16, "conv2d", {.use_bias = false});
     build(net, images);
-    fuse_max_pooling(net.graph, 1, std::nullopt);
+    fuse_max_pooling(net.graph, 1, {});
     net.graph.verify();
     return fused_ops(net.graph);
   };

@@ -15,7 +15,7 @@ using testing::ElementsAre;
 
 // The names of the ops after the gradients, of a model of one weight.
 std::vector<std::string> updates_of(const Optimizer& optimizer, bool only_accumulate = false,
-                                    const Constraint& constraint = {}) {
+                                    const layers::Constraint& constraint = {}) {
   const Sequential model({4},
                          {layers::Dense(2, {.use_bias = false, .kernel_constraint = constraint})});
   OptimizerState state(model.implementation(), optimizer);

@@ -175,7 +175,7 @@ TEST_P(Conformance, IsKeras) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Keras, Conformance, testing::ValuesIn(fixture_names()),
-                         [](const auto& info) { return info.param; });
+                         [](const auto& fixture) { return fixture.param; });
 
 }  // namespace
 }  // namespace pronghorn::test

@@ -57,8 +57,9 @@ TEST(Choices, TheNamedKernelRunsItsOpAndNoOther) {
   EXPECT_EQ(selection.chosen->name(), "onednn.matmul");
   EXPECT_EQ(selection.refused.size() + 1, kernels::candidates(graph::matmul_kind()).size());
   for (const kernels::Refusal& refusal : selection.refused)
-    if (refusal.implementation->name() == by_order)
+    if (refusal.implementation->name() == by_order) {
       EXPECT_EQ(refusal.reason, "the choices name another");
+    }
   // Another batch, another epilogue, another number of threads: other ops.
   for (const Product& other : {Product(65), Product(64, true)})
     EXPECT_EQ(kernels::select(other.kernel_case(), policy).chosen->name(), by_order);

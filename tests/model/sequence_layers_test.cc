@@ -61,7 +61,9 @@ TEST_P(SequenceLayer, ReadsWhatItWrites) {
   const Json written = full_config(*layer);
   EXPECT_EQ(full_config(*layer_from_config(GetParam().class_name, written)), written);
   for (const auto& [name, value] : GetParam().config.items())
-    if (!value.is_object()) EXPECT_EQ(written[name], value) << name;
+    if (!value.is_object()) {
+      EXPECT_EQ(written[name], value) << name;
+    }
 }
 
 const Json kLstm = {{"class_name", "LSTM"}, {"config", {{"units", 4}, {"name", "l"}}}};

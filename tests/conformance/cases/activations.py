@@ -24,11 +24,6 @@ def layer(one, shape=(5,)):
 
 
 @case
-def activation_glu():
-    return layer(L.Activation("glu"))
-
-
-@case
 def relu_bounded():
     return layer(L.ReLU(max_value=1.5))
 
