@@ -208,6 +208,10 @@ class Modernizer {
     const bool old = config.contains("consume_less") || config.contains("implementation");
     if (class_name == "GRU" && old && !modern.contains("reset_after"))
       modern["reset_after"] = false;
+    if (class_name == "InputLayer" && modern.contains("batch_input_shape")) {
+      modern["batch_shape"] = modern["batch_input_shape"];
+      modern.erase("batch_input_shape");
+    }
     // Wrappers.
     if (is_object(modern, "layer")) modern["layer"] = modern_layer(modern["layer"]);
     config = std::move(modern);

@@ -11,7 +11,8 @@ NAMES = """celu elu exponential gelu hard_shrink hard_sigmoid hard_silu hard_tan
 
 def by_name(name):
     # Into what is flat, and beyond the bounds of relu6.
-    return lambda: Case(chain((5,), L.Dense(8), L.Rescaling(4.0), L.Activation(name),
+    reach = 1.0 if name == "exponential" else 4.0
+    return lambda: Case(chain((5,), L.Dense(8), L.Rescaling(reach), L.Activation(name),
                               L.Rescaling(0.1), L.Dense(2)))
 
 
