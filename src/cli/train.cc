@@ -235,6 +235,10 @@ void train(const TrainCommand& options) {
     fit.validation_split = *options.validation_split;
   else if (data.test)
     fit.validation_data = &*data.test;
+  if (options.reduce_lr && config.optimizer.learning_rate_schedule)
+    throw ArgumentError(
+        "--reduce-lr: ReduceLROnPlateau sets the learning rate, which the optimizer's schedule sets "
+        "already");
   const auto callbacks =
       make_callbacks(options, fit.validation_data != nullptr || fit.validation_split > 0);
   for (const auto& callback : callbacks) fit.callbacks.push_back(callback.get());

@@ -23,6 +23,7 @@
 #include "graph/ops/conv2d_max_pool2d_backward.h"
 #include "graph/ops/elementwise.h"
 #include "graph/ops/embedding.h"
+#include "graph/ops/encoding.h"
 #include "graph/ops/group_norm.h"
 #include "graph/ops/l2_normalize.h"
 #include "graph/ops/loss.h"
@@ -296,6 +297,17 @@ void add_sequence_ops(Graphs& graphs) {
     }
 }
 
+// What makes inputs of numbers that stand for something else.
+void add_encodings(Graphs& graphs) {
+  for (const int64_t batch : {32, 512})
+    graphs.add(batch, [&](Builder& builder) {
+      const ValueId src = input(builder, {batch, 16});
+      graph::category_encoding(builder, src, 32, false);
+      graph::bucketize(builder, src, {0.1, 0.3, 0.5, 0.7});
+      graph::constant(builder, {batch}, std::vector<double>(static_cast<size_t>(batch), 0.5));
+    });
+}
+
 // The scores and the values of attentions with four heads.
 void add_batch_products(Graphs& graphs) {
   for (const int64_t batch : {1, 16})
@@ -444,6 +456,7 @@ std::vector<Graph> calibration_graphs() {
   add_sequence_ops(graphs);
   add_batch_products(graphs);
   add_recurrences(graphs);
+  add_encodings(graphs);
   add_updates(graphs);
   add_fused_updates(graphs);
   add_weight_ops(graphs);

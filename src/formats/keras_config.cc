@@ -172,8 +172,12 @@ class FunctionalReader {
     for (size_t i = 0; i < layers.json.size(); ++i) read_entry(layers.entry(i));
     call_all();
     const Json* name = config_.find("name");
-    return model::functional_model(tensors("input_layers"), tensors("output_layers"),
-                                   name == nullptr ? "" : config_.member("name").text());
+    auto result =
+        model::functional_model(tensors("input_layers"), tensors("output_layers"),
+                                name == nullptr ? "" : config_.member("name").text());
+    result->input_keys = keys("input_layers");
+    result->output_keys = keys("output_layers");
+    return result;
   }
 
  private:
@@ -265,6 +269,18 @@ class FunctionalReader {
     std::vector<SymbolicTensor> tensors;
     for (const Source& source : sources) tensors.push_back(find(source).outputs[source.call]);
     return tensors;
+  }
+
+  // Of a dictionary of tensors; none of anything else.
+  std::vector<std::string> keys(const char* member) const {
+    std::vector<std::string> result;
+    const Json& sources = config_.member(member).json;
+    if (!sources.is_object()) return {};
+    for (const auto& [key, source] : sources.items()) {
+      if (!is_source(source)) return {};
+      result.push_back(key);
+    }
+    return result;
   }
 
   Place config_;
@@ -359,8 +375,8 @@ class FunctionalWriter {
              {{"name", model_.name},
               {"trainable", true},
               {"layers", layers},
-              {"input_layers", sources(model_.inputs)},
-              {"output_layers", sources(model_.outputs)}}},
+              {"input_layers", sources(model_.inputs, model_.input_keys)},
+              {"output_layers", sources(model_.outputs, model_.output_keys)}}},
             {"registered_name", "Functional"},
             {"build_config", {{"input_shape", nullptr}}}};
   }
@@ -371,7 +387,12 @@ class FunctionalWriter {
     return Json::array({model_.nodes[index].layer->name(), call_numbers_[index], 0});
   }
 
-  Json sources(const std::vector<int>& nodes) const {
+  Json sources(const std::vector<int>& nodes, const std::vector<std::string>& keys) const {
+    if (!keys.empty()) {
+      Json json = Json::object();
+      for (size_t i = 0; i < nodes.size(); ++i) json[keys[i]] = source(nodes[i]);
+      return json;
+    }
     if (nodes.size() == 1) return source(nodes[0]);
     Json json = Json::array();
     for (int node : nodes) json.push_back(source(node));

@@ -30,6 +30,10 @@ class Model {
   std::vector<Node> nodes;
   std::vector<int> inputs;
   std::vector<int> outputs;
+  // What Keras calls them where it was given dictionaries of them; else empty. Then fit and predict
+  // there take and give dictionaries.
+  std::vector<std::string> input_keys = {};
+  std::vector<std::string> output_keys = {};
   // Weights hold initial values, trained ones, or loaded ones; false until the first of these.
   bool initialized = false;
   // The compile_config of the file that the model was read from

@@ -59,7 +59,7 @@ TEST(Program, WrongUseIsExitCodeTwoAndOneLine) {
       {"train", "mnist-mlp", "--data", "mnist-10k", "--epochs", "many"},
       {"train", "mnist-mlp", "--data", "mnist-10k", "--no-such-option"},
       {"train", "mnist-mlp", "--data", "mnist-10k", "--preset", "keras1"},
-      {"evaluate", "mnist-mlp", "--data", "mnist-10k"},
+      {"evaluate", "mnist-mlp"},
       {"summary"}};
   for (const auto& arguments : wrong) {
     const ProgramResult result = run_program(arguments);
@@ -73,7 +73,7 @@ TEST(Program, WrongUseIsExitCodeTwoAndOneLine) {
 TEST(Program, ListsTheCommandsForOneThatDoesNotExist) {
   EXPECT_EQ(run_program({"dance"}).err,
             "pronghorn: there is no command 'dance'; the commands are summary, train, evaluate, "
-            "predict, explain, compare, machine, zoo, data; see 'pronghorn --help'\n");
+            "predict, explain, compare, convert, machine, tune, zoo, data; see 'pronghorn --help'\n");
 }
 
 TEST(SummaryCommand, ShowsLayersAndCosts) {

@@ -140,11 +140,11 @@ TEST(InferenceStep, NeedsNoLabels) {
   EXPECT_THAT(names_with_role(step, ValueRole::kInput), ::testing::SizeIs(1));
 }
 
-TEST(EvaluationStep, TakesOneOutputOnly) {
+TEST(EvaluationStep, NeedsALossOfEachOutput) {
   const KerasTensor input = Input({4});
   const KerasTensor a = layers::Dense(2)(input), b = layers::Dense(3)(input);
   const Model model({input}, {a, b});
-  EXPECT_THROW(evaluation_step(model.implementation(), {}, 8), UnsupportedError);
+  EXPECT_THROW(evaluation_step(model.implementation(), {}, 8), ArgumentError);
   EXPECT_EQ(inference_step(model.implementation(), 8).outputs.size(), 2u);
 }
 

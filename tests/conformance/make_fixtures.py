@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the fixtures: make_fixtures.py FOLDER [CASE...]; all cases without names."""
+"""Writes fixtures: make_fixtures.py FOLDER [--every N | CASE...]; all cases without names."""
 
 import importlib
 import pathlib
@@ -15,14 +15,15 @@ def main():
     folder = pathlib.Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     names = sys.argv[2:] or list(harness.CASES)
+    if names[0] == "--every":
+        names = sorted(harness.CASES)[::int(names[1])]
     unknown = [name for name in names if name not in harness.CASES]
     if unknown:
         sys.exit(f"no such case: {', '.join(unknown)}; there are {', '.join(harness.CASES)}")
     for name in names:
         harness.write(folder / f"{name}.npz", harness.run(name))
-    if not sys.argv[2:]:
-        for stale in {p.stem for p in folder.glob("*.npz")} - set(names):
-            (folder / f"{stale}.npz").unlink()
+    for stale in {p.stem for p in folder.glob("*.npz")} - set(harness.CASES):
+        (folder / f"{stale}.npz").unlink()
     print(f"{len(names)} fixtures written to {folder}")
 
 

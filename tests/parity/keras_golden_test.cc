@@ -95,7 +95,8 @@ Tensor clipped(const Tensor& gradient, const json& config) {
                          norm > 0 ? norm : global_norm, /*global=*/global_norm > 0);
   run_in_double(filled, /*rounded=*/true);
   Tensor result = gradient;
-  for (double& element : result) element *= filled.values[static_cast<size_t>(factor)][0];
+  for (double& element : result)
+    element = static_cast<float>(element * filled.values[static_cast<size_t>(factor)][0]);
   return result;
 }
 
@@ -201,7 +202,7 @@ const LossCase kLosses[] = {
     {"huber", {.function = LossName::kHuber}, "y", "p", 3},
     {"kl", {.function = LossName::kKlDivergence}, "y", "p", 0.8, 0.05},
     // Of labels that are 0 and 1 the trainer makes -1 and 1.
-    {"hinge", {.function = LossName::kHinge}, "y", "p", 2, -1},
+    {"hinge", {.function = LossName::kHinge}, "b_true", "b_pred", 2, -1},
     {"cosine", {.function = LossName::kCosineSimilarity}, "y", "p"},
 };
 
@@ -226,7 +227,8 @@ TEST(KerasLosses, HaveKerassValues) {
       return builder.add_value("value", shape, graph::ValueRole::kInput);
     };
     const ValueId y_pred = value(losses[c.y_pred]), y_true = value(losses[c.y_true]);
-    for (double& y : filled.values[static_cast<size_t>(y_true)]) y = y * c.y_scale + c.y_offset;
+    for (double& y : filled.values[static_cast<size_t>(y_true)]) 
+      y = static_cast<float>(y * c.y_scale + c.y_offset);
     const ValueId per_row = graph::loss(builder, y_pred, y_true, c.formula);
     graph::mean(builder, per_row);
     filled.values.resize(filled.graph.values.size());
