@@ -312,6 +312,14 @@ struct ConcatenateOptions {
 };
 Layer Concatenate(ConcatenateOptions options = {});
 
+struct DotOptions {
+  // Scales what is multiplied to length one: the result is the cosine of the angle.
+  bool normalize = false;
+  std::string name = "";
+};
+// Sums the products of two inputs along an axis of each, the batch being axis 0.
+Layer Dot(std::array<int64_t, 2> axes, DotOptions options = {});
+
 struct BatchNormalizationOptions {
   double momentum = 0.99;
   double epsilon = 1e-3;

@@ -237,7 +237,8 @@ void train(const TrainCommand& options) {
     fit.validation_data = &*data.test;
   if (options.reduce_lr && config.optimizer.learning_rate_schedule)
     throw ArgumentError(
-        "--reduce-lr: ReduceLROnPlateau sets the learning rate, which the optimizer's schedule sets "
+        "--reduce-lr: ReduceLROnPlateau sets the learning rate, which the optimizer's schedule "
+        "sets "
         "already");
   const auto callbacks =
       make_callbacks(options, fit.validation_data != nullptr || fit.validation_split > 0);

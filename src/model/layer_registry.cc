@@ -43,6 +43,7 @@ constexpr std::array kLayers = {
     Entry{"DepthwiseConv1D", make_depthwise_conv1d},
     Entry{"DepthwiseConv2D", make_depthwise_conv2d},
     Entry{"Discretization", make_discretization},
+    Entry{"Dot", make_dot},
     Entry{"Dropout", make_dropout},
     Entry{"ELU", make_elu},
     Entry{"Embedding", make_embedding},

@@ -71,6 +71,7 @@ std::shared_ptr<Layer> make_minimum(ConfigReader&);
 std::shared_ptr<Layer> make_maximum(ConfigReader&);
 std::shared_ptr<Layer> make_multiply(ConfigReader&);
 std::shared_ptr<Layer> make_subtract(ConfigReader&);
+std::shared_ptr<Layer> make_dot(ConfigReader&);
 std::shared_ptr<Layer> make_average(ConfigReader&);
 std::shared_ptr<Layer> make_concatenate(ConfigReader&);
 std::shared_ptr<Layer> make_average_pooling1d(ConfigReader&);

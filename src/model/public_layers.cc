@@ -304,6 +304,10 @@ Layer Concatenate(ConcatenateOptions options) {
   return make("Concatenate", std::move(config), options.name);
 }
 
+Layer Dot(std::array<int64_t, 2> axes, DotOptions options) {
+  return make("Dot", {{"axes", axes}, {"normalize", options.normalize}}, options.name);
+}
+
 Layer BatchNormalization(BatchNormalizationOptions options) {
   return make("BatchNormalization",
               {{"momentum", options.momentum},

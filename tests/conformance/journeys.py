@@ -170,7 +170,8 @@ def two_inputs_two_outputs():
     image = keras.Input((10, 10, 1), name="image")
     table = keras.Input((6,), name="table")
     x = L.Flatten()(L.MaxPooling2D()(L.Conv2D(4, 3, activation="relu")(image)))
-    x = L.Concatenate()([x, L.Dense(8, activation="relu")(table)])
+    gated = L.Multiply()([L.Dense(8)(table), L.Dense(8, activation="sigmoid")(table)])
+    x = L.Concatenate()([x, gated])
     return keras.Model([image, table], {
         "kind": L.Dense(10, activation="softmax", name="kind")(x),
         "size": L.Dense(1, name="size")(x),

@@ -114,6 +114,30 @@ TEST(KerasConfig, WritesTheBuildersModels) {
             json::array());
 }
 
+TEST(KerasConfig, LayersOfSeveralInputsAreCalledOnAList) {
+  const KerasTensor a = Input({4}, "a"), b = Input({4}, "b");
+  for (const Layer& layer : {layers::Subtract(), layers::Multiply(), layers::Average(),
+                             layers::Maximum(), layers::Minimum(), layers::Dot({1, 1})}) {
+    const json written = json::parse(Model({a, b}, {layer({a, b})}, "m").to_json());
+    const json& args = written["config"]["layers"].back()["inbound_nodes"][0]["args"];
+    ASSERT_EQ(args.size(), 1u) << args;
+    EXPECT_EQ(args[0].size(), 2u) << args;
+  }
+}
+
+TEST(KerasConfig, DictionariesOfOutputsStayDictionaries) {
+  const KerasTensor input = Input({4}, "in");
+  const Model model(
+      {input}, {layers::Dense(2, {.name = "a"})(input), layers::Dense(3, {.name = "b"})(input)},
+      "m");
+  json written = json::parse(model.to_json());
+  EXPECT_TRUE(written["config"]["output_layers"].is_array());
+  const json outputs = {{"first", {"a", 0, 0}}, {"second", {"b", 0, 0}}};
+  written["config"]["output_layers"] = outputs;
+  EXPECT_EQ(json::parse(model_from_json(written.dump()).to_json())["config"]["output_layers"],
+            outputs);
+}
+
 struct ZooCase {
   const char* name;
   int64_t params;

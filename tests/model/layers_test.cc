@@ -199,6 +199,7 @@ TEST(Layers, WriteTheConfigThatTheyRead) {
     if (class_name == "DepthwiseConv1D") config["kernel_size"] = {3};
     if (class_name == "SeparableConv2D") config.update({{"filters", 3}, {"kernel_size", {3, 2}}});
     if (class_name == "SeparableConv1D") config.update({{"filters", 3}, {"kernel_size", {3}}});
+    if (class_name == "Dot") config["axes"] = {1, 2};
     if (class_name == "Reshape") config["target_shape"] = {2, -1};
     if (class_name == "Permute") config["dims"] = {2, 1};
     if (class_name == "RepeatVector") config["n"] = 3;

@@ -53,6 +53,26 @@ def add_broadcast():
 
 
 @case
+def dot():
+    x = keras.Input((6,))
+    return Case(keras.Model(x, L.Dense(2)(L.Dot(axes=1)([L.Dense(4)(x), L.Dense(4)(x)]))))
+
+
+@case
+def dot_of_matrices():
+    x = keras.Input((5, 3))
+    rows = L.Dot(axes=(1, 2))([L.Dense(4)(x), L.Permute((2, 1))(L.Dense(2)(x))])
+    return Case(keras.Model(x, L.Dense(2)(L.Flatten()(rows))))
+
+
+@case
+def cosine_of_sequences():
+    x = keras.Input((5, 3))
+    angles = L.Dot(axes=-1, normalize=True)([L.Dense(4)(x), L.Dense(4)(x)])
+    return Case(keras.Model(x, L.Dense(2)(L.Flatten()(angles))), optimizer=keras.optimizers.SGD(0.02))
+
+
+@case
 def rescaling():
     return Case(chain((4,), L.Rescaling(1 / 127.5, offset=-1), L.Dense(2)))
 
