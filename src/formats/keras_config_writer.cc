@@ -9,6 +9,7 @@
 #include "model/compile_config.h"
 #include "model/json_text.h"
 #include "model/layer.h"
+#include "model/layer_registry.h"
 
 namespace pronghorn::formats {
 namespace {
