@@ -416,7 +416,8 @@ std::vector<Tensor> loss_backward_bounds(const FilledGraph& filled, const graph:
       square += pred[i] * pred[i];
     }
     for (size_t i = row * columns; i < (row + 1) * columns; ++i) {
-      const double y = class_numbers ? 1 : std::abs(labels[i]);
+      // Smoothing adds its share to each label.
+      const double y = class_numbers ? 1 : std::abs(labels[i]) + formula.label_smoothing;
       const double terms =
           slope_terms(formula, pred[i], y, static_cast<double>(columns), sum, std::sqrt(square));
       bound[i] = relative * (std::abs(expected[i]) + scale * terms * row_weight(filled, op, row)) +
