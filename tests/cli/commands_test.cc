@@ -71,9 +71,10 @@ TEST(Program, WrongUseIsExitCodeTwoAndOneLine) {
 }
 
 TEST(Program, ListsTheCommandsForOneThatDoesNotExist) {
-  EXPECT_EQ(run_program({"dance"}).err,
-            "pronghorn: there is no command 'dance'; the commands are summary, train, evaluate, "
-            "predict, explain, compare, convert, machine, tune, zoo, data; see 'pronghorn --help'\n");
+  EXPECT_EQ(
+      run_program({"dance"}).err,
+      "pronghorn: there is no command 'dance'; the commands are summary, train, evaluate, "
+      "predict, explain, compare, convert, machine, tune, zoo, data; see 'pronghorn --help'\n");
 }
 
 TEST(SummaryCommand, ShowsLayersAndCosts) {

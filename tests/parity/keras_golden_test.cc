@@ -227,7 +227,7 @@ TEST(KerasLosses, HaveKerassValues) {
       return builder.add_value("value", shape, graph::ValueRole::kInput);
     };
     const ValueId y_pred = value(losses[c.y_pred]), y_true = value(losses[c.y_true]);
-    for (double& y : filled.values[static_cast<size_t>(y_true)]) 
+    for (double& y : filled.values[static_cast<size_t>(y_true)])
       y = static_cast<float>(y * c.y_scale + c.y_offset);
     const ValueId per_row = graph::loss(builder, y_pred, y_true, c.formula);
     graph::mean(builder, per_row);

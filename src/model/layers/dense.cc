@@ -81,12 +81,11 @@ class Dense final : public Layer {
 }  // namespace
 
 std::shared_ptr<Layer> make_dense(ConfigReader& reader) {
-  DenseArguments arguments{
-      .units = reader.positive("units"),
-      .activation = reader.activation("activation", "linear"),
-      .use_bias = reader.boolean("use_bias", true),
-      .kernel = reader.weight("kernel", "glorot_uniform"),
-      .bias = reader.weight("bias", "zeros")};
+  DenseArguments arguments{.units = reader.positive("units"),
+                           .activation = reader.activation("activation", "linear"),
+                           .use_bias = reader.boolean("use_bias", true),
+                           .kernel = reader.weight("kernel", "glorot_uniform"),
+                           .bias = reader.weight("bias", "zeros")};
   return std::make_shared<Dense>(std::move(arguments));
 }
 

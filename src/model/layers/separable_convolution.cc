@@ -133,8 +133,7 @@ std::shared_ptr<Layer> make(int rank, bool separable, ConfigReader& reader) {
       .activation = reader.activation("activation", "linear"),
       .use_bias = reader.boolean("use_bias", true),
       .depthwise = reader.weight("depthwise", "glorot_uniform"),
-      .pointwise =
-          separable ? reader.weight("pointwise", "glorot_uniform") : WeightArguments(),
+      .pointwise = separable ? reader.weight("pointwise", "glorot_uniform") : WeightArguments(),
       .bias = reader.weight("bias", "zeros")};
   if (arguments.depth_multiplier < 1)
     reader.fail("depth_multiplier",
