@@ -63,6 +63,7 @@ HWY_AFTER_NAMESPACE();
 #include <memory>
 
 #include "kernels/simd/dispatch.h"
+#include "kernels/simd/kernel_implementation.h"
 #include "kernels/simd/simd.h"
 
 namespace pronghorn::kernels::simd {
@@ -161,33 +162,14 @@ class ReduceSumKernel final : public Kernel {
   float* dst_ = nullptr;
 };
 
-template <class KernelType>
-class RepeatImplementation final : public Implementation {
- public:
-  explicit RepeatImplementation(std::string_view name) : name_(name) {}
-  std::string_view name() const override { return name_; }
-  Family family() const override { return Family::kSimd; }
-  Execution execution(const KernelCase& kernel_case) const override {
-    Execution execution = Implementation::execution(kernel_case);
-    execution.tasks = KernelType::tasks(kernel_case);
-    return execution;
-  }
-  std::unique_ptr<Kernel> create(const KernelCase& kernel_case) const override {
-    return std::make_unique<KernelType>(kernel_case);
-  }
-
- private:
-  std::string_view name_;
-};
-
 }  // namespace
 
 const Implementation& broadcast() {
-  static const RepeatImplementation<BroadcastKernel> implementation("simd.broadcast");
+  static const KernelImplementation<BroadcastKernel> implementation("simd.broadcast");
   return implementation;
 }
 const Implementation& reduce_sum() {
-  static const RepeatImplementation<ReduceSumKernel> implementation("simd.reduce_sum");
+  static const KernelImplementation<ReduceSumKernel> implementation("simd.reduce_sum");
   return implementation;
 }
 

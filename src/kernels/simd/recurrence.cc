@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "kernels/simd/kernel_implementation.h"
 #include "kernels/simd/packed_matrix.h"
 #include "kernels/simd/recurrence_steps.h"
 #include "kernels/simd/simd.h"
@@ -23,6 +24,10 @@ using graph::RecurrenceGeometry;
 // gru that resets before needs the candidate's part by itself.
 class RecurrenceKernel : public Kernel {
  public:
+  static int64_t tasks(const KernelCase& kernel_case) {
+    return BatchSlices(graph::recurrence_geometry(kernel_case.graph, kernel_case.op).batch).count();
+  }
+
   RecurrenceKernel(const KernelCase& kernel_case, bool transposed)
       : g_(graph::recurrence_geometry(kernel_case.graph, kernel_case.op)),
         slices_(g_.batch),
@@ -299,50 +304,30 @@ class BackwardKernel final : public RecurrenceKernel {
   }
 };
 
-template <class KernelType>
-class RecurrenceImplementation final : public Implementation {
- public:
-  explicit RecurrenceImplementation(std::string_view name) : name_(name) {}
-  std::string_view name() const override { return name_; }
-  Family family() const override { return Family::kSimd; }
-  Execution execution(const KernelCase& kernel_case) const override {
-    Execution execution = Implementation::execution(kernel_case);
-    execution.tasks =
-        BatchSlices(graph::recurrence_geometry(kernel_case.graph, kernel_case.op).batch).count();
-    return execution;
-  }
-  std::unique_ptr<Kernel> create(const KernelCase& kernel_case) const override {
-    return std::make_unique<KernelType>(kernel_case);
-  }
-
- private:
-  std::string_view name_;
-};
-
 }  // namespace
 
 const Implementation& simple_rnn() {
-  static const RecurrenceImplementation<ForwardKernel> implementation("simd.simple_rnn");
+  static const KernelImplementation<ForwardKernel> implementation("simd.simple_rnn");
   return implementation;
 }
 const Implementation& simple_rnn_backward() {
-  static const RecurrenceImplementation<BackwardKernel> implementation("simd.simple_rnn_backward");
+  static const KernelImplementation<BackwardKernel> implementation("simd.simple_rnn_backward");
   return implementation;
 }
 const Implementation& lstm() {
-  static const RecurrenceImplementation<ForwardKernel> implementation("simd.lstm");
+  static const KernelImplementation<ForwardKernel> implementation("simd.lstm");
   return implementation;
 }
 const Implementation& lstm_backward() {
-  static const RecurrenceImplementation<BackwardKernel> implementation("simd.lstm_backward");
+  static const KernelImplementation<BackwardKernel> implementation("simd.lstm_backward");
   return implementation;
 }
 const Implementation& gru() {
-  static const RecurrenceImplementation<ForwardKernel> implementation("simd.gru");
+  static const KernelImplementation<ForwardKernel> implementation("simd.gru");
   return implementation;
 }
 const Implementation& gru_backward() {
-  static const RecurrenceImplementation<BackwardKernel> implementation("simd.gru_backward");
+  static const KernelImplementation<BackwardKernel> implementation("simd.gru_backward");
   return implementation;
 }
 

@@ -51,6 +51,7 @@ HWY_AFTER_NAMESPACE();
 #include "graph/ops/accumulate_gradient.h"
 #include "graph/ops/moving_average.h"
 #include "kernels/simd/dispatch.h"
+#include "kernels/simd/kernel_implementation.h"
 
 namespace pronghorn::kernels::simd {
 namespace {
@@ -62,8 +63,14 @@ HWY_EXPORT(take_mean);
 // Weights that a thread takes at a time, as in elementwise.cc.
 constexpr int64_t kGrain = 16384;
 
+int64_t tasks_over_weights(const KernelCase& kernel_case) {
+  return (kernel_case.input(0).shape.elements() + kGrain - 1) / kGrain;
+}
+
 class MovingAverageKernel final : public Kernel {
  public:
+  static int64_t tasks(const KernelCase& kernel_case) { return tasks_over_weights(kernel_case); }
+
   explicit MovingAverageKernel(const KernelCase& kernel_case)
       : elements_(kernel_case.input(0).shape.elements()),
         arguments_(graph::moving_average_arguments(kernel_case.op)) {
@@ -97,6 +104,8 @@ class MovingAverageKernel final : public Kernel {
 
 class AccumulateGradientKernel final : public Kernel {
  public:
+  static int64_t tasks(const KernelCase& kernel_case) { return tasks_over_weights(kernel_case); }
+
   explicit AccumulateGradientKernel(const KernelCase& kernel_case)
       : elements_(kernel_case.input(0).shape.elements()),
         steps_(static_cast<float>(kernel_case.op.attributes.integer("steps"))),
@@ -134,34 +143,16 @@ class AccumulateGradientKernel final : public Kernel {
   float* mean_ = nullptr;
 };
 
-template <class KernelType>
-class OverWeights final : public Implementation {
- public:
-  explicit OverWeights(std::string_view name) : name_(name) {}
-  std::string_view name() const override { return name_; }
-  Family family() const override { return Family::kSimd; }
-  Execution execution(const KernelCase& kernel_case) const override {
-    Execution execution = Implementation::execution(kernel_case);
-    execution.tasks = (kernel_case.input(0).shape.elements() + kGrain - 1) / kGrain;
-    return execution;
-  }
-  std::unique_ptr<Kernel> create(const KernelCase& kernel_case) const override {
-    return std::make_unique<KernelType>(kernel_case);
-  }
-
- private:
-  std::string_view name_;
-};
-
 }  // namespace
 
 const Implementation& moving_average() {
-  static const OverWeights<MovingAverageKernel> implementation("simd.moving_average");
+  static const KernelImplementation<MovingAverageKernel> implementation("simd.moving_average");
   return implementation;
 }
 
 const Implementation& accumulate_gradient() {
-  static const OverWeights<AccumulateGradientKernel> implementation("simd.accumulate_gradient");
+  static const KernelImplementation<AccumulateGradientKernel> implementation(
+      "simd.accumulate_gradient");
   return implementation;
 }
 
