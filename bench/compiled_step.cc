@@ -28,14 +28,15 @@ void fill_like_mnist(const runtime::Executable& executable, const compiler::Step
 }  // namespace
 
 CompiledStep::CompiledStep(const std::string& model_name, int64_t batch, int threads,
-                           const kernels::Policy& policy)
+                           const kernels::Policy& policy, int64_t least_chained_bytes)
     : model_(named_model(model_name)), parallel_(threads) {
   model_.initialize(kSeed);
   model::Model& model = model_.implementation();
   state_ = std::make_unique<compiler::OptimizerState>(model, optimizer("rmsprop"));
   const compiler::StepGraph step = compiler::training_step(model, {}, *state_, batch);
-  executable_ =
-      compiler::compile(step.graph, step.external, {.threads = threads, .policy = policy});
+  executable_ = compiler::compile(
+      step.graph, step.external,
+      {.threads = threads, .policy = policy, .least_chained_bytes = least_chained_bytes});
   fill_like_mnist(*executable_, step);
 }
 

@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "compiler/chains.h"
 #include "compiler/training_step.h"
 #include "platform/parallel.h"
 #include "pronghorn/model.h"
@@ -16,7 +17,8 @@ namespace pronghorn::bench {
 class CompiledStep {
  public:
   CompiledStep(const std::string& model_name, int64_t batch, int threads,
-               const kernels::Policy& policy = {});
+               const kernels::Policy& policy = {},
+               int64_t least_chained_bytes = compiler::kLeastChainedBytes);
 
   void run();
   void run(runtime::Profile& profile);

@@ -71,6 +71,8 @@ struct OpCost {
   std::string epilogue = {};
   std::string output = {};  // the shape: "(128, 24, 24, 64)"
   std::string kernel = {};
+  // Ops of one number above 0 run together, slice by slice of the batch.
+  int chain = 0;
   // What the kernel computes its products in: "float32", "bfloat16".
   std::string precision = "float32";
   std::vector<RefusedKernel> refused = {};

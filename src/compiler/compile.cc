@@ -154,7 +154,9 @@ std::unique_ptr<runtime::Executable> compile(Graph unoptimized,
   std::vector<int64_t> workspace_bytes;
   for (const auto& kernel : created)
     workspace_bytes.push_back(kernel ? static_cast<int64_t>(kernel->workspace_bytes()) : 0);
-  const MemoryPlan plan = plan_memory(graph, workspace_bytes);
+  std::vector<runtime::Chain> chains =
+      find_chains(graph, created, options.threads, options.least_chained_bytes);
+  const MemoryPlan plan = plan_memory(graph, workspace_bytes, chains);
   const auto arena = std::make_shared<AlignedBuffer>(static_cast<size_t>(plan.arena_bytes));
   std::vector<runtime::Placement> placements = placements_of(graph, plan, external, arena->data());
 
@@ -168,7 +170,7 @@ std::unique_ptr<runtime::Executable> compile(Graph unoptimized,
     instructions.push_back({index, std::move(selections[index]), std::move(created[index])});
   }
   return std::make_unique<runtime::Executable>(std::move(graph), std::move(placements),
-                                               std::move(instructions), arena);
+                                               std::move(instructions), std::move(chains), arena);
 }
 
 }  // namespace pronghorn::compiler

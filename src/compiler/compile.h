@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "compiler/chains.h"
 #include "graph/graph.h"
 #include "kernels/selection.h"
 #include "runtime/executable.h"
@@ -23,6 +24,8 @@ struct CompileOptions {
   kernels::Policy policy = {};
   // Names of passes to leave out (pass_names()); for tests and for explaining.
   std::vector<std::string> disabled_passes = {};
+  // From so many bytes on ops run slice by slice together (chains.h); for tests and benchmarks.
+  int64_t least_chained_bytes = kLeastChainedBytes;
   // Called after each pass, and after "assign_layouts", with the graph that it left; for tests and
   // printing.
   std::function<void(std::string_view pass, const graph::Graph&)> after_pass = {};

@@ -17,7 +17,7 @@ namespace {
 
 size_t at(ValueId id) { return static_cast<size_t>(id); }
 
-// A piece of memory that is needed from op `first` to op `last`, both included.
+// A piece of memory that is needed from chain `first` to chain `last`, both included.
 struct Block {
   int64_t bytes;
   int first;
@@ -103,8 +103,16 @@ int64_t place(std::vector<Block>& blocks) {
 
 }  // namespace
 
-MemoryPlan plan_memory(const Graph& graph, const std::vector<int64_t>& workspace_bytes) {
+MemoryPlan plan_memory(const Graph& graph, const std::vector<int64_t>& workspace_bytes,
+                       std::span<const runtime::Chain> chains) {
   const Uses uses = find_uses(graph);
+  // By op, and at the step's end, the chain.
+  std::vector<int> chain_of(graph.ops.size() + 1, static_cast<int>(chains.size()));
+  for (size_t chain = 0; chain < chains.size(); ++chain)
+    for (size_t op = chains[chain].first; op < chains[chain].last; ++op)
+      chain_of[op] = static_cast<int>(chain);
+  const auto chain_at = [&](int op) { return chain_of[static_cast<size_t>(std::max(op, 0))]; };
+
   Storages storages(graph, uses);
   for (size_t index = 0; index < graph.ops.size(); ++index) {
     const Op& op = graph.ops[index];
@@ -129,15 +137,14 @@ MemoryPlan plan_memory(const Graph& graph, const std::vector<int64_t>& workspace
                         graph.values[id].role == ValueRole::kTemporary;
     if (storages.storage(value) != value || outside_of_arena(graph.values[id]) || unused) continue;
     // An input is filled before the first op, and its contents last.
-    blocks[id] = {aligned(graph.values[id].bytes()), std::max(writer, 0),
-                  std::max(storages.last(value), std::max(writer, 0))};
-    if (graph.values[id].role == ValueRole::kInput)
-      blocks[id].last = static_cast<int>(graph.ops.size());
+    blocks[id] = {aligned(graph.values[id].bytes()), chain_at(writer),
+                  chain_at(std::max(storages.last(value), writer))};
+    if (graph.values[id].role == ValueRole::kInput) blocks[id].last = chain_of.back();
     plan.bytes_without_sharing += blocks[id].bytes;
   }
   for (size_t index = 0; index < graph.ops.size(); ++index) {
-    const int op = static_cast<int>(index);
-    blocks[graph.values.size() + index] = {aligned(workspace_bytes[index]), op, op};
+    blocks[graph.values.size() + index] = {aligned(workspace_bytes[index]), chain_of[index],
+                                           chain_of[index]};
     plan.bytes_without_sharing += aligned(workspace_bytes[index]);
   }
   plan.arena_bytes = place(blocks);

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "graph/graph.h"
+#include "runtime/chain.h"
 
 namespace pronghorn::compiler {
 
@@ -27,7 +29,9 @@ inline constexpr int64_t kArenaAlignment = 64;
 
 // workspace_bytes[i] belongs to graph.ops[i]. A step's inputs keep their place and contents to its
 // end, for the caller to read after it or to run it again. An op writes over its input where its
-// kind allows it and nobody reads the input afterwards.
-MemoryPlan plan_memory(const graph::Graph& graph, const std::vector<int64_t>& workspace_bytes);
+// kind allows it and nobody reads the input afterwards. The ops of one chain run at once: what one
+// of them needs shares no memory with what another does.
+MemoryPlan plan_memory(const graph::Graph& graph, const std::vector<int64_t>& workspace_bytes,
+                       std::span<const runtime::Chain> chains);
 
 }  // namespace pronghorn::compiler

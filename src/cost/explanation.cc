@@ -121,7 +121,7 @@ std::vector<ArenaBlock> arena_blocks(const runtime::Executable& executable) {
     workspaces.push_back(
         instruction.kernel ? static_cast<int64_t>(instruction.kernel->workspace_bytes()) : 0);
   }
-  const compiler::MemoryPlan plan = compiler::plan_memory(graph, workspaces);
+  const compiler::MemoryPlan plan = compiler::plan_memory(graph, workspaces, executable.chains());
   std::map<ValueId, ArenaBlock> blocks;
   for (size_t index = 0; index < graph.ops.size(); ++index) {
     const Op& op = graph.ops[index];
@@ -268,7 +268,9 @@ Explanation explain(const Model& model, const std::string& name, const Machine& 
   cost::StepToPredict to_predict{graph, {}, {}};
   for (const runtime::Instruction& instruction : executable->instructions())
     to_predict.chosen.push_back(instruction.selection.chosen);
-  to_predict.storage = compiler::plan_memory(graph, std::vector<int64_t>(graph.ops.size())).storage;
+  to_predict.storage =
+      compiler::plan_memory(graph, std::vector<int64_t>(graph.ops.size()), executable->chains())
+          .storage;
   const cost::Reach reach(machine);
   const std::vector<Prediction> predictions =
       cost::predict(to_predict, machine, reach, explanation.threads);
@@ -278,9 +280,11 @@ Explanation explain(const Model& model, const std::string& name, const Machine& 
         step->measure(*executable, explanation.threads, {.trace_steps = options.trace_steps});
 
   LayerRows rows(model, options.batch_size);
+  const std::vector<int> chains = executable->chain_numbers();
   for (const runtime::Instruction& instruction : executable->instructions()) {
     if (!instruction.kernel) continue;
     OpCost cost = op_cost(graph, instruction, predictions[instruction.op], explanation.threads);
+    cost.chain = chains[instruction.op];
     const size_t number = explanation.ops.size();
     if (explanation.profile) cost.measured = explanation.profile->ops[number].seconds;
     rows.add_uses(graph, graph.ops[instruction.op]);

@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "base/philox.h"
+#include "compiler/chains.h"
 #include "compiler/memory_planner.h"
 #include "platform/parallel.h"
 #include "pronghorn/error.h"
@@ -135,7 +136,9 @@ StepToPredict to_predict(const compiler::OptimizedGraph& optimized) {
     chosen.push_back(selection.chosen);
   const std::vector<int64_t> no_workspace(optimized.graph.ops.size());
   return {optimized.graph, std::move(chosen),
-          compiler::plan_memory(optimized.graph, no_workspace).storage};
+          compiler::plan_memory(optimized.graph, no_workspace,
+                                compiler::single_chains(optimized.graph.ops.size()))
+              .storage};
 }
 
 }  // namespace pronghorn::cost

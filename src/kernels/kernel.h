@@ -40,6 +40,8 @@ struct RunContext {
   float learning_rate;
 };
 
+class SlicedKernel;
+
 // One op, ready to run. Allocates, checks and decides nothing while it runs.
 class Kernel {
  public:
@@ -48,6 +50,8 @@ class Kernel {
   // Called once, before the first run.
   virtual void bind(const Buffers& buffers) = 0;
   virtual void run(const RunContext& context) = 0;
+  // Itself, where it is one (kernels/sliced_kernel.h).
+  virtual SlicedKernel* as_sliced() { return nullptr; }
 };
 
 // What a kernel is chosen and made for.

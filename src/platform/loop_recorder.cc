@@ -25,8 +25,16 @@ void LoopRecorder::record(int thread, int64_t begin, int64_t end) {
     return;
   }
   track.last_loop = loop;
+  add(track, {loop, label_, begin, end});
+}
+
+void LoopRecorder::record_task(int thread, int64_t label, int64_t begin, int64_t end) {
+  add(tracks_[static_cast<size_t>(thread)], {loops_, label, begin, end});
+}
+
+void LoopRecorder::add(Track& track, const Part& part) {
   if (track.count < static_cast<int64_t>(track.parts.size()))
-    track.parts[static_cast<size_t>(track.count++)] = {loop, begin, end};
+    track.parts[static_cast<size_t>(track.count++)] = part;
   else
     ++track.dropped;
 }

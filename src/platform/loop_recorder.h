@@ -15,6 +15,7 @@ class LoopRecorder {
  public:
   struct Part {
     int64_t loop;   // counted from 0
+    int64_t label;  // what the loop was for
     int64_t begin;  // of the thread's first task, in ticks of TickClock
     int64_t end;    // of its last
   };
@@ -28,6 +29,11 @@ class LoopRecorder {
   std::span<const Part> parts(int thread) const;
   // Those for which there was no room, over all threads.
   int64_t dropped() const;
+
+  // Of the loops to come; any number.
+  void set_label(int64_t label) { label_ = label; }
+  // A part of a loop that is not recorded itself, where its tasks do several things: its label.
+  void record_task(int thread, int64_t label, int64_t begin, int64_t end);
 
   // For Parallel: a loop begins; a thread ran some of its tasks.
   void begin_loop() { ++loops_; }
@@ -43,8 +49,11 @@ class LoopRecorder {
     int64_t last_loop = -1;
   };
 
+  void add(Track& track, const Part& part);
+
   TickClock clock_;
   int64_t loops_ = 0;
+  int64_t label_ = 0;
   std::vector<Track> tracks_;
 };
 

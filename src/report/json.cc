@@ -109,6 +109,7 @@ Json to_json(const Explanation& explanation, const OpCost& op) {
       {"epilogue", op.epilogue},
       {"output", op.output},
       {"kernel", op.kernel},
+      {"chain", op.chain},
       {"refused", array_of(op.refused,
                            [](const RefusedKernel& refused) {
                              return Json{{"kernel", refused.kernel}, {"reason", refused.reason}};

@@ -9,7 +9,9 @@
 #include "graph/graph.h"
 #include "kernels/kernel.h"
 #include "kernels/selection.h"
+#include "kernels/sliced_kernel.h"
 #include "platform/aligned_buffer.h"
+#include "runtime/chain.h"
 
 namespace pronghorn::runtime {
 
@@ -34,21 +36,19 @@ struct Instruction {
 class Executable {
  public:
   Executable(graph::Graph graph, std::vector<Placement> placements,
-             std::vector<Instruction> instructions, std::shared_ptr<AlignedBuffer> arena)
-      : graph_(std::move(graph)),
-        placements_(std::move(placements)),
-        instructions_(std::move(instructions)),
-        arena_(std::move(arena)) {}
+             std::vector<Instruction> instructions, std::vector<Chain> chains,
+             std::shared_ptr<AlignedBuffer> arena);
 
-  void run(const kernels::RunContext& context) const {
-    for (const Instruction& instruction : instructions_)
-      if (instruction.kernel) instruction.kernel->run(context);
-  }
-  // The same, with a stamp taken between ops.
+  void run(const kernels::RunContext& context) const;
+  // The same, with the time of each op taken.
   void run(const kernels::RunContext& context, Profile& profile) const;
 
   const graph::Graph& graph() const { return graph_; }
   const std::vector<Instruction>& instructions() const { return instructions_; }
+  // Of ops, in order; they cover all.
+  const std::vector<Chain>& chains() const { return chains_; }
+  // Of each op: which of the chains of several ops it is in, from 1; 0 where it runs alone.
+  std::vector<int> chain_numbers() const;
   const Placement& placement(graph::ValueId id) const {
     return placements_[static_cast<size_t>(id)];
   }
@@ -56,14 +56,22 @@ class Executable {
   size_t arena_bytes() const { return arena_->bytes(); }
 
  private:
+  // A chain's kernels: one that runs alone, or several.
+  struct Link {
+    kernels::Kernel* alone = nullptr;
+    std::vector<kernels::SlicedKernel*> sliced;
+  };
+
   graph::Graph graph_;
   std::vector<Placement> placements_;
   std::vector<Instruction> instructions_;
+  std::vector<Chain> chains_;
+  std::vector<Link> links_;
   std::shared_ptr<AlignedBuffer> arena_;
 };
 
 // The op list as text (graph/printer.h), with each value's shape, its place and size in the arena,
-// and each op's kernel.
+// each op's kernel, and the number of its chain where it shares it with others.
 std::string to_text(const Executable& executable);
 
 }  // namespace pronghorn::runtime

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <stdexcept>
 #include <string>
+#include <tuple>
 
 #include "pronghorn/error.h"
 #include "runtime/executable.h"
@@ -41,6 +42,13 @@ Profile::Profile(const Executable& executable, const ProfileOptions& options)
   for (const Instruction& instruction : executable.instructions())
     if (instruction.kernel) form_.ops.push_back(form_of(graph.ops[instruction.op], instruction));
   stamps_per_step_ = static_cast<int64_t>(form_.ops.size()) + 1;
+  size_t longest = 0;
+  for (const Chain& chain : executable.chains())
+    longest = std::max(longest, chain.last - chain.first);
+  chain_ticks_.resize(longest);
+  constexpr size_t kLine = 64 / sizeof(int64_t);
+  slice_stride_ = (longest + kLine - 1) / kLine * kLine + kLine;
+  slice_ticks_.resize(slice_stride_ * static_cast<size_t>(options.threads));
   stamps_.resize(static_cast<size_t>((capacity_ + 1) * stamps_per_step_));
   step_nanoseconds_.resize(static_cast<size_t>(capacity_));
 
@@ -65,10 +73,55 @@ void Profile::begin_step(const Executable& executable, const kernels::RunContext
   if (tracing() && context.parallel.threads() != form_.threads)
     throw std::logic_error("a trace was made for another number of threads than those that run");
   form_.threads = context.parallel.threads();
+  // Only here, in the first step of a team that is larger than was said.
+  slice_ticks_.resize(
+      std::max(slice_ticks_.size(), slice_stride_ * static_cast<size_t>(form_.threads)));
   next_stamp_ = stamps_.data() + (warm_up_ > 0 ? capacity_ * stamps_per_step_ : row(recorded_));
   if (counting()) counters_->read(counts_begin_);
   step_begin_ = TickClock::steady_nanoseconds();
   *next_stamp_++ = clock_.now();
+  begin_part(0);
+}
+
+void Profile::begin_chain() {
+  std::fill(chain_ticks_.begin(), chain_ticks_.end(), 0);
+  std::fill(slice_ticks_.begin(), slice_ticks_.end(), 0);
+  chain_moment_ = next_stamp_[-1];
+}
+
+void Profile::end_part(size_t op) {
+  const int64_t now = clock_.now();
+  chain_ticks_[op] += now - chain_moment_;
+  chain_moment_ = now;
+}
+
+int64_t Profile::end_slice(size_t op, int thread, int64_t begin) {
+  const int64_t end = clock_.now();
+  slice_ticks_[static_cast<size_t>(thread) * slice_stride_ + op] += end - begin;
+  if (LoopRecorder* const recording = recorder())
+    recording->record_task(thread, label(op), begin, end);
+  return end;
+}
+
+void Profile::end_slices() {
+  const int64_t now = clock_.now();
+  const auto elapsed = static_cast<double>(now - chain_moment_);
+  double all = 0;
+  for (const int64_t ticks : slice_ticks_) all += static_cast<double>(ticks);
+  for (size_t op = 0; op < chain_ticks_.size(); ++op) {
+    double own = 0;
+    for (size_t place = op; place < slice_ticks_.size(); place += slice_stride_)
+      own += static_cast<double>(slice_ticks_[place]);
+    if (all > 0) chain_ticks_[op] += static_cast<int64_t>(elapsed * (own / all));
+  }
+  chain_moment_ = now;
+}
+
+void Profile::end_chain(size_t ops) {
+  // Stamps as if the ops had run one after the other, the last at the chain's end.
+  for (size_t op = 0; op < ops; ++op, ++next_stamp_)
+    *next_stamp_ = op + 1 < ops ? next_stamp_[-1] + chain_ticks_[op] : chain_moment_;
+  begin_part(0);
 }
 
 void Profile::end_step() {
@@ -121,8 +174,8 @@ StepProfile Profile::summarize() const {
   return profile;
 }
 
-// A loop runs between the stamps around its op: all threads' ticks are of one time. An op without a
-// loop is the work of the thread that runs the step.
+// Loops are labelled with their op and step. An op without a loop is the work of the thread that
+// runs the step.
 std::vector<TraceEvent> Profile::trace(double seconds_per_tick) const {
   const auto seconds = [&](int64_t ticks) {
     return static_cast<double>(ticks - traced_stamps_.front()) * seconds_per_tick;
@@ -130,21 +183,24 @@ std::vector<TraceEvent> Profile::trace(double seconds_per_tick) const {
   const auto ops = static_cast<size_t>(stamps_per_step_ - 1);
   const int64_t steps = std::min(trace_steps_, recorded_);
   std::vector<TraceEvent> events;
-  std::vector<size_t> next_part(static_cast<size_t>(form_.threads));
-  for (int64_t step = 0; step < steps; ++step)
-    for (size_t op = 0; op < ops; ++op) {
-      const int64_t* const stamp = traced_stamps_.data() + step * stamps_per_step_ + op;
-      const size_t events_before = events.size();
-      for (int thread = 0; thread < form_.threads; ++thread) {
-        const auto parts = recorder_->parts(thread);
-        size_t& next = next_part[static_cast<size_t>(thread)];
-        for (; next < parts.size() && parts[next].begin < stamp[1]; ++next)
-          events.push_back(
-              {op, step, thread, seconds(parts[next].begin), seconds(parts[next].end)});
-      }
-      if (events.size() == events_before)
-        events.push_back({op, step, 0, seconds(stamp[0]), seconds(stamp[1])});
+  std::vector<bool> has_loop(static_cast<size_t>(steps) * ops);
+  for (int thread = 0; thread < form_.threads && recorder_ != nullptr; ++thread)
+    for (const LoopRecorder::Part& part : recorder_->parts(thread)) {
+      const auto label = static_cast<size_t>(part.label);
+      if (label >= has_loop.size()) continue;  // of a step that did not end
+      has_loop[label] = true;
+      events.push_back({label % ops, static_cast<int64_t>(label / ops), thread, seconds(part.begin),
+                        seconds(part.end)});
     }
+  for (size_t label = 0; label < has_loop.size(); ++label) {
+    if (has_loop[label]) continue;
+    const auto step = static_cast<int64_t>(label / ops);
+    const int64_t* const stamp = traced_stamps_.data() + step * stamps_per_step_ + label % ops;
+    events.push_back({label % ops, step, 0, seconds(stamp[0]), seconds(stamp[1])});
+  }
+  std::sort(events.begin(), events.end(), [](const TraceEvent& a, const TraceEvent& b) {
+    return std::tie(a.step, a.op, a.thread, a.begin) < std::tie(b.step, b.op, b.thread, b.begin);
+  });
   return events;
 }
 

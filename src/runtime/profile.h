@@ -29,7 +29,8 @@ struct ProfileOptions {
 };
 
 // What the steps of one executable took, op by op. One stamp stands between two ops, so an op's
-// time is all that passed from the end of the op before it to its own end. Memory is taken when it
+// time is all that passed from the end of the op before it to its own end. The ops of a chain run
+// at once: its loop's time is shared among them as the threads' times were. Memory is taken when it
 // is made; recording allocates nothing.
 class Profile {
  public:
@@ -43,8 +44,25 @@ class Profile {
 
   // For Executable::run: around a step, and behind each op that has a kernel.
   void begin_step(const Executable& executable, const kernels::RunContext& context);
-  void end_op() { *next_stamp_++ = clock_.now(); }
+  void end_op() {
+    *next_stamp_++ = clock_.now();
+    begin_part(0);
+  }
   void end_step();
+
+  // For a chain of several ops, counted from its first: around all; around what an op does for the
+  // whole batch before or after the slices; behind an op's part of a slice, which began then, on
+  // the thread that ran it (returns its end); behind the slices.
+  void begin_chain();
+  void begin_part(size_t op) {
+    if (LoopRecorder* const recording = recorder()) recording->set_label(label(op));
+  }
+  void end_part(size_t op);
+  int64_t now() const { return clock_.now(); }
+  int64_t end_slice(size_t op, int thread, int64_t begin);
+  void end_slices();
+  void end_chain(size_t ops);
+
   // What records the loops of the step that runs; null where it is not traced.
   LoopRecorder* recorder() const { return tracing() ? recorder_.get() : nullptr; }
 
@@ -53,6 +71,11 @@ class Profile {
   // Reading the counters takes system calls, so they are read around every 16th step.
   bool counting() const { return counters_ && warm_up_ == 0 && recorded_ % 16 == 0; }
   int64_t row(int64_t step) const { return step % capacity_ * stamps_per_step_; }
+  // Of what is recorded: which op of which step, `op` behind the one that runs next.
+  int64_t label(size_t op) const {
+    const int64_t next = next_stamp_ - 1 - (stamps_.data() + row(recorded_));
+    return recorded_ * (stamps_per_step_ - 1) + next + static_cast<int64_t>(op);
+  }
   std::vector<TraceEvent> trace(double seconds_per_tick) const;
 
   const Executable* executable_;
@@ -70,6 +93,13 @@ class Profile {
   std::vector<int64_t> step_nanoseconds_;
   int64_t step_begin_ = 0;
   int64_t* next_stamp_ = nullptr;
+
+  // Of the chain that runs: by op, its ticks; by thread and op, those in slices, each thread's on
+  // cache lines of its own. The last moment that was taken.
+  std::vector<int64_t> chain_ticks_;
+  std::vector<int64_t> slice_ticks_;
+  size_t slice_stride_;
+  int64_t chain_moment_ = 0;
 
   int64_t trace_steps_;
   std::unique_ptr<LoopRecorder> recorder_;

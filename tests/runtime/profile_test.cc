@@ -19,11 +19,13 @@ using compiler::testing::WeightStore;
 // A training step, its data and its threads.
 class Step {
  public:
-  Step(int64_t batch, graph::ValueId (*build)(Net&), int threads = 1)
+  Step(int64_t batch, graph::ValueId (*build)(Net&), int threads = 1,
+       int64_t least_chained_bytes = compiler::kLeastChainedBytes)
       : weights_(1), net_(weights_, batch), parallel_(threads) {
     net_.train(build(net_), optimizer("rmsprop"));
     compiler::CompileOptions options;
     options.threads = threads;
+    options.least_chained_bytes = least_chained_bytes;
     executable_ = net_.compile(options);
     compiler::testing::fill_batch(net_, *executable_, 0);
   }
@@ -193,6 +195,39 @@ TEST(Profile, TracedStepsComputeWhatOthersCompute) {
     traced.run(profile);
   }
   EXPECT_EQ(plain.weights(), traced.weights());
+}
+
+// The ops of a chain run at once: each has its share of the time, and its own parts in the trace.
+TEST(Profile, TellsTheOpsOfAChainApart) {
+  for (const int threads : {1, 2}) {
+    Step step(128, mnist_cnn_4, threads, /*least_chained_bytes=*/1), plain(128, mnist_cnn_4, 1);
+    const std::vector<int> chains = step.executable().chain_numbers();
+    ASSERT_GE(std::count_if(chains.begin(), chains.end(), [](int chain) { return chain > 0; }), 4);
+    Profile profile(step.executable(), {.trace_steps = 2, .threads = threads});
+    for (int i = 0; i < 4; ++i) {
+      step.run(profile);
+      plain.run();
+    }
+    EXPECT_EQ(step.weights(), plain.weights());
+    const StepProfile summary = profile.summarize();
+    EXPECT_GT(summary.coverage, 0.5);
+    EXPECT_LE(summary.coverage, 1.001);
+    std::vector<int> slices(summary.ops.size());
+    for (const TraceEvent& event : summary.trace) {
+      EXPECT_LE(event.begin, event.end);
+      slices[event.op] += event.step == 0;
+    }
+    size_t op = 0;
+    for (const Instruction& instruction : step.executable().instructions()) {
+      if (!instruction.kernel) continue;
+      EXPECT_GT(summary.ops[op].seconds.median, 0) << summary.ops[op].kernel;
+      // Eight slices of 16 images, and what comes before or after them.
+      if (chains[instruction.op] > 0) {
+        EXPECT_GE(slices[op], 8) << summary.ops[op].kernel;
+      }
+      ++op;
+    }
+  }
 }
 
 TEST(Profile, CountsWhatTheMachineLetsItCount) {

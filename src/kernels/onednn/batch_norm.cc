@@ -2,7 +2,7 @@
 
 #include "kernels/onednn/onednn.h"
 #include "kernels/onednn/primitive.h"
-#include "platform/batch_slices.h"
+#include "kernels/sliced_kernel.h"
 
 namespace pronghorn::kernels::onednn {
 namespace {
@@ -36,13 +36,13 @@ SlicedPrimitive::Variant describe(const graph::Op& op, const Shape& images, grap
   return {dnnl::batch_normalization_forward(pd), descs, pd.scratchpad_desc().get_size()};
 }
 
-class BatchNormInferenceKernel final : public Kernel {
+class BatchNormInferenceKernel final : public SlicedKernel {
  public:
   explicit BatchNormInferenceKernel(const KernelCase& kernel_case)
-      : inputs_(batch_norm_inputs(kernel_case.op)),
+      : SlicedKernel(kernel_case, kernel_case.input(0).shape[0], {.inputs = 1, .outputs = 1}),
+        inputs_(batch_norm_inputs(kernel_case.op)),
         elements_per_row_(kernel_case.input(0).shape.elements() / kernel_case.input(0).shape[0]),
-        slices_(kernel_case.input(0).shape[0]),
-        sliced_(slices_, kernel_case.threads, [&](int64_t rows) {
+        sliced_(slices(), kernel_case.threads, [&](int64_t rows) {
           return describe(kernel_case.op, as_images(kernel_case.input(0).shape),
                           kernel_case.input(0).layout, rows);
         }) {}
@@ -50,7 +50,7 @@ class BatchNormInferenceKernel final : public Kernel {
   size_t workspace_bytes() const override { return sliced_.workspace_bytes(); }
 
   void bind(const Buffers& buffers) override {
-    const int64_t bytes = slices_.size() * elements_per_row_ * static_cast<int64_t>(sizeof(float));
+    const int64_t bytes = slices().size() * elements_per_row_ * static_cast<int64_t>(sizeof(float));
     const auto input = [&](int index) { return buffers.inputs[static_cast<size_t>(index)]; };
     std::vector<SlicedPrimitive::Argument> arguments{
         {DNNL_ARG_SRC, input(0), bytes},
@@ -62,15 +62,13 @@ class BatchNormInferenceKernel final : public Kernel {
     sliced_.bind(arguments, buffers.workspace);
   }
 
-  void run(const RunContext& context) override {
-    context.parallel.for_each(slices_.count(),
-                              [&](int64_t slice, int thread) { sliced_.run(slice, thread); });
+  void run_slice(const RunContext&, int64_t slice, int thread) override {
+    sliced_.run(slice, thread);
   }
 
  private:
   graph::BatchNormInputs inputs_;
   int64_t elements_per_row_;
-  BatchSlices slices_;
   SlicedPrimitive sliced_;
 };
 

@@ -8,7 +8,7 @@
 #include "kernels/onednn/primitive.h"
 #include "kernels/simd/bfloat16.h"
 #include "kernels/simd/epilogue.h"
-#include "platform/batch_slices.h"
+#include "kernels/sliced_kernel.h"
 #include "platform/cpu_info.h"
 #include "platform/reduction_tree.h"
 
@@ -220,23 +220,26 @@ class SlicedImages {
   uint16_t* copy_ = nullptr;
 };
 
-class ConvolutionKernel final : public Kernel {
+class ConvolutionKernel final : public SlicedKernel {
  public:
   ConvolutionKernel(const KernelCase& kernel_case, Direction direction, Arithmetic arithmetic,
                     ImageLayouts layouts)
-      : geometry_(conv2d_geometry(kernel_case.graph, kernel_case.op)),
+      : SlicedKernel(kernel_case, kernel_case.input(0).shape[0],
+                     direction == Direction::kBackwardWeights
+                         ? BatchOperands{.inputs = 2, .outputs = 0}
+                         : BatchOperands{.inputs = 1, .outputs = 1}),
+        geometry_(conv2d_geometry(kernel_case.graph, kernel_case.op)),
         direction_(direction),
-        slices_(geometry_.batch),
-        src_(slices_, geometry_.height * geometry_.width * geometry_.channels,
+        src_(slices(), geometry_.height * geometry_.width * geometry_.channels,
              arithmetic == Arithmetic::kBfloat16 && direction != Direction::kBackwardData),
-        dst_(slices_, geometry_.out_height * geometry_.out_width * geometry_.out_channels,
+        dst_(slices(), geometry_.out_height * geometry_.out_width * geometry_.out_channels,
              arithmetic == Arithmetic::kBfloat16 && direction != Direction::kForward),
         fused_(fused_stages(kernel_case.op, direction)),
         epilogue_(kernel_case, remaining_stages(kernel_case.op, direction)) {
     const Describer describer(geometry_, direction, arithmetic, layouts, fused_);
     // All slices share the weights, so the last one takes the layout that the others chose.
     std::optional<memory::desc> weights;
-    sliced_.emplace(slices_, kernel_case.threads, [&](int64_t rows) {
+    sliced_.emplace(slices(), kernel_case.threads, [&](int64_t rows) {
       const Described described = describer.describe(rows, weights);
       weights = described.weights;
       return variant(described);
@@ -255,7 +258,7 @@ class ConvolutionKernel final : public Kernel {
   // layout, or for weight gradients each slice's weights and biases.
   size_t workspace_bytes() const override {
     const auto copies = direction_ == Direction::kBackwardWeights
-                            ? static_cast<size_t>(slices_.count())
+                            ? static_cast<size_t>(slices().count())
                             : size_t{1};
     return sliced_->workspace_bytes() + src_.workspace_bytes() + dst_.workspace_bytes() +
            copies * (weights_bytes_ + bias_bytes());
@@ -294,7 +297,7 @@ class ConvolutionKernel final : public Kernel {
       case Direction::kBackwardWeights:
         // Partial sums, slice by slice.
         partial_weights_ = reinterpret_cast<float*>(own);
-        partial_biases_ = reinterpret_cast<float*>(own + slices_.count() * weights_stride);
+        partial_biases_ = reinterpret_cast<float*>(own + slices().count() * weights_stride);
         diff_weights_ = buffers.output(0);
         if (fused_.bias) diff_bias_ = buffers.output(1);
         weights_reorder_->bind(own, buffers.outputs[0]);
@@ -310,17 +313,21 @@ class ConvolutionKernel final : public Kernel {
     epilogue_.bind(buffers);
   }
 
-  void run(const RunContext& context) override {
+  void begin(const RunContext&) override {
     if (direction_ != Direction::kBackwardWeights) weights_reorder_->run();
-    context.parallel.for_each(slices_.count(), [&](int64_t slice, int thread) {
-      src_.prepare(slice);
-      dst_.prepare(slice);
-      sliced_->run(slice, thread);
-      if (epilogue_.empty()) return;
-      const int64_t begin = slice * slices_.size() * output_per_image_;
-      const int64_t count = slices_.rows(slice) * output_per_image_;
-      epilogue_.apply(output_ + begin, output_ + begin, begin, count, context);
-    });
+  }
+
+  void run_slice(const RunContext& context, int64_t slice, int thread) override {
+    src_.prepare(slice);
+    dst_.prepare(slice);
+    sliced_->run(slice, thread);
+    if (epilogue_.empty()) return;
+    const int64_t begin = slices().begin(slice) * output_per_image_;
+    const int64_t count = slices().rows(slice) * output_per_image_;
+    epilogue_.apply(output_ + begin, output_ + begin, begin, count, context);
+  }
+
+  void end(const RunContext& context) override {
     if (direction_ == Direction::kBackwardWeights) reduce(context.parallel);
   }
 
@@ -343,17 +350,16 @@ class ConvolutionKernel final : public Kernel {
     const auto stride = static_cast<int64_t>(weights_bytes_ / sizeof(float));
     float* const sum = weights_reorder_->trivial() ? diff_weights_ : partial_weights_;
     const int64_t elements = weights_reorder_->trivial() ? geometry_.weights_elements() : stride;
-    tree_sum(parallel, partial_weights_, slices_.count(), stride, elements, sum);
+    tree_sum(parallel, partial_weights_, slices().count(), stride, elements, sum);
     weights_reorder_->run();
     if (fused_.bias)
-      tree_sum(parallel, partial_biases_, slices_.count(),
+      tree_sum(parallel, partial_biases_, slices().count(),
                static_cast<int64_t>(bias_bytes() / sizeof(float)), geometry_.out_channels,
                diff_bias_);
   }
 
   Conv2dGeometry geometry_;
   Direction direction_;
-  BatchSlices slices_;
   SlicedImages src_, dst_;
   FusedStages fused_;
   simd::Epilogue epilogue_;

@@ -2,7 +2,7 @@
 #include "kernels/onednn/onednn.h"
 #include "kernels/onednn/primitive.h"
 #include "kernels/simd/epilogue.h"
-#include "platform/batch_slices.h"
+#include "kernels/sliced_kernel.h"
 
 namespace pronghorn::kernels::onednn {
 namespace {
@@ -57,14 +57,15 @@ Described describe(const Pool2dGeometry& g, Pooling pooling, Layout layout, int6
           backward.impl_info_str()};
 }
 
-class PoolingKernel final : public Kernel {
+class PoolingKernel final : public SlicedKernel {
  public:
   PoolingKernel(const KernelCase& kernel_case, Pooling pooling, Layout layout)
-      : geometry_(pool2d_geometry(kernel_case.graph, kernel_case.op)),
+      : SlicedKernel(kernel_case, kernel_case.input(0).shape[0],
+                     {.inputs = pooling == Pooling::kMaxBackward ? 2 : 1, .outputs = 2}),
+        geometry_(pool2d_geometry(kernel_case.graph, kernel_case.op)),
         pooling_(pooling),
-        slices_(geometry_.batch),
         epilogue_(kernel_case),
-        sliced_(slices_, kernel_case.threads,
+        sliced_(slices(), kernel_case.threads,
                 [&](int64_t rows) { return describe(geometry_, pooling, layout, rows).variant; }) {}
 
   size_t workspace_bytes() const override { return sliced_.workspace_bytes(); }
@@ -72,8 +73,8 @@ class PoolingKernel final : public Kernel {
   void bind(const Buffers& buffers) override {
     const Pool2dGeometry& g = geometry_;
     const int64_t floats = sizeof(float);
-    const int64_t src = slices_.size() * g.height * g.width * g.channels * floats;
-    const int64_t index = slices_.size() * g.out_height * g.out_width * g.channels;
+    const int64_t src = slices().size() * g.height * g.width * g.channels * floats;
+    const int64_t index = slices().size() * g.out_height * g.out_width * g.channels;
     const int64_t dst = index * floats;
     std::vector<SlicedPrimitive::Argument> arguments;
     switch (pooling_) {
@@ -98,24 +99,21 @@ class PoolingKernel final : public Kernel {
     }
     sliced_.bind(arguments, buffers.workspace);
     output_ = buffers.output(0);
-    output_per_image_ = (is_backward(pooling_) ? src : dst) / floats / slices_.size();
+    output_per_image_ = (is_backward(pooling_) ? src : dst) / floats / slices().size();
     epilogue_.bind(buffers);
   }
 
-  void run(const RunContext& context) override {
-    context.parallel.for_each(slices_.count(), [&](int64_t slice, int thread) {
-      sliced_.run(slice, thread);
-      if (epilogue_.empty()) return;
-      const int64_t begin = slices_.begin(slice) * output_per_image_;
-      epilogue_.apply(output_ + begin, output_ + begin, begin,
-                      slices_.rows(slice) * output_per_image_, context);
-    });
+  void run_slice(const RunContext& context, int64_t slice, int thread) override {
+    sliced_.run(slice, thread);
+    if (epilogue_.empty()) return;
+    const int64_t begin = slices().begin(slice) * output_per_image_;
+    epilogue_.apply(output_ + begin, output_ + begin, begin,
+                    slices().rows(slice) * output_per_image_, context);
   }
 
  private:
   Pool2dGeometry geometry_;
   Pooling pooling_;
-  BatchSlices slices_;
   simd::Epilogue epilogue_;
   SlicedPrimitive sliced_;
   float* output_ = nullptr;

@@ -68,7 +68,7 @@ HWY_AFTER_NAMESPACE();
 
 #include "kernels/simd/channel_panels.h"
 #include "kernels/simd/dispatch.h"
-#include "platform/batch_slices.h"
+#include "kernels/sliced_kernel.h"
 #include "platform/reduction_tree.h"
 
 namespace pronghorn::kernels::simd {
@@ -82,11 +82,14 @@ HWY_EXPORT(combine_panel_gradients);
 
 // What the three kinds share: the tensor's panels, the parameters, arrays of one number per channel
 // in the workspace, and sums over the batch along the tree.
-class BatchNormKernel : public Kernel {
+class BatchNormKernel : public SlicedKernel {
  public:
-  BatchNormKernel(const KernelCase& kernel_case, int64_t channel_arrays, int64_t sums)
-      : panels_(kernel_case.input(0)),
-        slices_(panels_.images()),
+  // Of its inputs those with pixels that it reads before the slices are not sliced.
+  BatchNormKernel(const KernelCase& kernel_case, int sliced_inputs, int64_t channel_arrays,
+                  int64_t sums)
+      : SlicedKernel(kernel_case, kernel_case.input(0).shape[0],
+                     {.inputs = sliced_inputs, .outputs = 1}),
+        panels_(kernel_case.input(0)),
         channels_(panels_.channels()),
         at_(graph::batch_norm_inputs(kernel_case.op)),
         epsilon_(kernel_case.op.attributes.real("epsilon")),
@@ -97,11 +100,22 @@ class BatchNormKernel : public Kernel {
   }
 
   size_t workspace_bytes() const override {
-    return static_cast<size_t>((channel_arrays_ + sums_ * slices_.count()) * channels_) *
+    return static_cast<size_t>((channel_arrays_ + sums_ * slices().count()) * channels_) *
            sizeof(float);
   }
 
   void bind(const Buffers& buffers) override { buffers_ = buffers; }
+
+  void run_slice(const RunContext&, int64_t slice, int) final {
+    run_images(slices().begin(slice), slices().end(slice));
+  }
+
+  // Alone, elements are independent in their second pass.
+  void run(const RunContext& context) final {
+    begin(context);
+    context.parallel.for_ranges(panels_.images(), panels_.grain(),
+                                [&](int64_t first, int64_t last) { run_images(first, last); });
+  }
 
  protected:
   float* channel_array(int64_t index) const {
@@ -115,22 +129,18 @@ class BatchNormKernel : public Kernel {
   const float* sum_over_batch(const RunContext& context, int64_t sums, Add&& add) const {
     float* partials = channel_array(channel_arrays_);
     const int64_t stride = sums * channels_;
-    context.parallel.for_each(slices_.count(), [&](int64_t slice, int) {
+    context.parallel.for_each(slices().count(), [&](int64_t slice, int) {
       float* partial = partials + slice * stride;
       std::fill(partial, partial + stride, 0.0f);
-      panels_.for_panels(slices_.begin(slice), slices_.end(slice),
+      panels_.for_panels(slices().begin(slice), slices().end(slice),
                          [&](const ChannelPanel& panel) { add(panel, partial); });
     });
-    tree_sum(context.parallel, partials, slices_.count(), stride, stride, partials);
+    tree_sum(context.parallel, partials, slices().count(), stride, stride, partials);
     return partials;
   }
 
-  template <class Run>
-  void for_panels(const RunContext& context, Run&& run) const {
-    context.parallel.for_ranges(
-        panels_.images(), panels_.grain(),
-        [&](int64_t first, int64_t last) { panels_.for_panels(first, last, run); });
-  }
+  // The elements of images [first, last), once begin() has found the factors.
+  virtual void run_images(int64_t first, int64_t last) const = 0;
 
   float gamma(int64_t channel) const {
     return at_.gamma < 0 ? 1.0f : buffers_.input(at_.gamma)[channel];
@@ -140,7 +150,6 @@ class BatchNormKernel : public Kernel {
   }
 
   ChannelPanels panels_;
-  BatchSlices slices_;
   int64_t channels_;
   graph::BatchNormInputs at_;
   double epsilon_, momentum_;
@@ -152,11 +161,10 @@ class BatchNormKernel : public Kernel {
 
 class Training final : public BatchNormKernel {
  public:
-  explicit Training(const KernelCase& kernel_case) : BatchNormKernel(kernel_case, 2, 1) {}
+  explicit Training(const KernelCase& kernel_case) : BatchNormKernel(kernel_case, 0, 2, 1) {}
 
-  void run(const RunContext& context) override {
+  void begin(const RunContext& context) override {
     const float* src = buffers_.input(0);
-    float* dst = buffers_.output(0);
     float* mean = buffers_.output(1);
     float* inverse_deviation = buffers_.output(2);
     float* factor = channel_array(0);
@@ -187,14 +195,19 @@ class Training final : public BatchNormKernel {
       factor[c] = inverse_deviation[c] * gamma(c);
       shift[c] = beta(c);
     }
-    for_panels(context, [&](const ChannelPanel& panel) {
-      normalize_(src + panel.offset, dst + panel.offset, panel.rows,
-                 static_cast<size_t>(panel.channels), mean + panel.first_channel,
-                 factor + panel.first_channel, shift + panel.first_channel);
-    });
   }
 
  private:
+  void run_images(int64_t first, int64_t last) const override {
+    const float* src = buffers_.input(0);
+    float* dst = buffers_.output(0);
+    panels_.for_panels(first, last, [&](const ChannelPanel& panel) {
+      normalize_(src + panel.offset, dst + panel.offset, panel.rows,
+                 static_cast<size_t>(panel.channels), buffers_.output(1) + panel.first_channel,
+                 channel_array(0) + panel.first_channel, channel_array(1) + panel.first_channel);
+    });
+  }
+
   decltype(&HWY_DYNAMIC_DISPATCH(sum_panel)) sum_ = &HWY_DYNAMIC_DISPATCH(sum_panel);
   decltype(&HWY_DYNAMIC_DISPATCH(sum_panel_squares)) sum_squares_ =
       &HWY_DYNAMIC_DISPATCH(sum_panel_squares);
@@ -207,14 +220,13 @@ class Training final : public BatchNormKernel {
 //   diff_src = gamma inverse_deviation (diff_dst - diff_beta / M - x^ diff_gamma / M)
 class Backward final : public BatchNormKernel {
  public:
-  explicit Backward(const KernelCase& kernel_case) : BatchNormKernel(kernel_case, 3, 2) {}
+  explicit Backward(const KernelCase& kernel_case) : BatchNormKernel(kernel_case, 0, 3, 2) {}
 
-  void run(const RunContext& context) override {
+  void begin(const RunContext& context) override {
     const float* src = buffers_.input(0);
     const float* diff_dst = buffers_.input(1);
     const float* mean = buffers_.input(2);
     const float* inverse_deviation = buffers_.input(3);
-    float* diff_src = buffers_.output(0);
     float* diff_gamma = buffers_.output(1);
     float* diff_beta = buffers_.output(2);
     float* factor = channel_array(0);
@@ -234,15 +246,21 @@ class Backward final : public BatchNormKernel {
       shift[c] = factor[c] * (diff_beta[c] / count);
       slope[c] = factor[c] * inverse_deviation[c] * (diff_gamma[c] / count);
     }
-    for_panels(context, [&](const ChannelPanel& panel) {
-      combine_(src + panel.offset, diff_dst + panel.offset, diff_src + panel.offset, panel.rows,
-               static_cast<size_t>(panel.channels), mean + panel.first_channel,
-               factor + panel.first_channel, shift + panel.first_channel,
-               slope + panel.first_channel);
-    });
   }
 
  private:
+  void run_images(int64_t first, int64_t last) const override {
+    const float* src = buffers_.input(0);
+    const float* diff_dst = buffers_.input(1);
+    float* diff_src = buffers_.output(0);
+    panels_.for_panels(first, last, [&](const ChannelPanel& panel) {
+      combine_(src + panel.offset, diff_dst + panel.offset, diff_src + panel.offset, panel.rows,
+               static_cast<size_t>(panel.channels), buffers_.input(2) + panel.first_channel,
+               channel_array(0) + panel.first_channel, channel_array(1) + panel.first_channel,
+               channel_array(2) + panel.first_channel);
+    });
+  }
+
   decltype(&HWY_DYNAMIC_DISPATCH(sum_panel_gradients)) sum_ =
       &HWY_DYNAMIC_DISPATCH(sum_panel_gradients);
   decltype(&HWY_DYNAMIC_DISPATCH(combine_panel_gradients)) combine_ =
@@ -251,27 +269,28 @@ class Backward final : public BatchNormKernel {
 
 class Inference final : public BatchNormKernel {
  public:
-  explicit Inference(const KernelCase& kernel_case) : BatchNormKernel(kernel_case, 2, 0) {}
+  explicit Inference(const KernelCase& kernel_case) : BatchNormKernel(kernel_case, 1, 2, 0) {}
 
-  void run(const RunContext& context) override {
-    const float* src = buffers_.input(0);
-    const float* mean = buffers_.input(at_.moving_mean);
+  void begin(const RunContext&) override {
     const float* variance = buffers_.input(at_.moving_variance);
-    float* dst = buffers_.output(0);
-    float* factor = channel_array(0);
-    float* shift = channel_array(1);
     for (int64_t c = 0; c < channels_; ++c) {
-      factor[c] = gamma(c) / std::sqrt(variance[c] + static_cast<float>(epsilon_));
-      shift[c] = beta(c);
+      channel_array(0)[c] = gamma(c) / std::sqrt(variance[c] + static_cast<float>(epsilon_));
+      channel_array(1)[c] = beta(c);
     }
-    for_panels(context, [&](const ChannelPanel& panel) {
-      normalize_(src + panel.offset, dst + panel.offset, panel.rows,
-                 static_cast<size_t>(panel.channels), mean + panel.first_channel,
-                 factor + panel.first_channel, shift + panel.first_channel);
-    });
   }
 
  private:
+  void run_images(int64_t first, int64_t last) const override {
+    const float* src = buffers_.input(0);
+    const float* mean = buffers_.input(at_.moving_mean);
+    float* dst = buffers_.output(0);
+    panels_.for_panels(first, last, [&](const ChannelPanel& panel) {
+      normalize_(src + panel.offset, dst + panel.offset, panel.rows,
+                 static_cast<size_t>(panel.channels), mean + panel.first_channel,
+                 channel_array(0) + panel.first_channel, channel_array(1) + panel.first_channel);
+    });
+  }
+
   decltype(&HWY_DYNAMIC_DISPATCH(normalize_panel)) normalize_ =
       &HWY_DYNAMIC_DISPATCH(normalize_panel);
 };

@@ -200,7 +200,7 @@ HWY_AFTER_NAMESPACE();
 #include <memory>
 
 #include "kernels/simd/dispatch.h"
-#include "platform/batch_slices.h"
+#include "kernels/sliced_kernel.h"
 #include "platform/reduction_tree.h"
 
 namespace pronghorn::kernels::simd {
@@ -211,11 +211,11 @@ using graph::Layout;
 
 HWY_EXPORT(choose_add_weight_gradients);
 
-class WinogradWeightGradientKernel final : public Kernel {
+class WinogradWeightGradientKernel final : public SlicedKernel {
  public:
   WinogradWeightGradientKernel(const KernelCase& kernel_case, const WinogradWeightGradient& g)
-      : g_(g),
-        slices_(g.w.g.batch),
+      : SlicedKernel(kernel_case, g.w.g.batch, {.inputs = 2, .outputs = 0}),
+        g_(g),
         threads_(kernel_case.threads),
         bias_(kernel_case.op.attributes.has("bias")),
         src_strides_(kernel_case.input(0)),
@@ -227,7 +227,7 @@ class WinogradWeightGradientKernel final : public Kernel {
   // What each thread needs; then what each slice leaves.
   size_t workspace_bytes() const override {
     return static_cast<size_t>(threads_ * g_.thread_floats() +
-                               slices_.count() * g_.partial_floats()) *
+                               slices().count() * g_.partial_floats()) *
            sizeof(float);
   }
 
@@ -239,33 +239,34 @@ class WinogradWeightGradientKernel final : public Kernel {
     workspace_ = reinterpret_cast<float*>(buffers.workspace);
   }
 
-  void run(const RunContext& context) override {
-    float* const partials = workspace_ + threads_ * g_.thread_floats();
-    context.parallel.for_each(slices_.count(), [&](int64_t slice, int thread) {
-      float* const own = workspace_ + thread * g_.thread_floats();
-      float* const partial = partials + slice * g_.partial_floats();
-      add_weight_gradients_(g_, {.first = slices_.begin(slice),
-                                 .last = slices_.end(slice),
-                                 .src = src_,
-                                 .src_strides = src_strides_,
-                                 .diff_dst = diff_dst_,
-                                 .diff_dst_strides = diff_dst_strides_,
-                                 .data = own,
-                                 .gradients = own + g_.data_floats(),
-                                 .sums = own + g_.data_floats() + g_.gradients_floats(),
-                                 .diff_weights = partial,
-                                 .diff_bias = bias_ ? partial + g_.weights_floats() : nullptr});
-    });
-    tree_sum(context.parallel, partials, slices_.count(), g_.partial_floats(), g_.weights_floats(),
-             diff_weights_);
+  void run_slice(const RunContext&, int64_t slice, int thread) override {
+    float* const own = workspace_ + thread * g_.thread_floats();
+    float* const partial = partials() + slice * g_.partial_floats();
+    add_weight_gradients_(g_, {.first = slices().begin(slice),
+                               .last = slices().end(slice),
+                               .src = src_,
+                               .src_strides = src_strides_,
+                               .diff_dst = diff_dst_,
+                               .diff_dst_strides = diff_dst_strides_,
+                               .data = own,
+                               .gradients = own + g_.data_floats(),
+                               .sums = own + g_.data_floats() + g_.gradients_floats(),
+                               .diff_weights = partial,
+                               .diff_bias = bias_ ? partial + g_.weights_floats() : nullptr});
+  }
+
+  void end(const RunContext& context) override {
+    tree_sum(context.parallel, partials(), slices().count(), g_.partial_floats(),
+             g_.weights_floats(), diff_weights_);
     if (bias_)
-      tree_sum(context.parallel, partials + g_.weights_floats(), slices_.count(),
+      tree_sum(context.parallel, partials() + g_.weights_floats(), slices().count(),
                g_.partial_floats(), g_.w.g.out_channels, diff_bias_);
   }
 
  private:
+  float* partials() const { return workspace_ + threads_ * g_.thread_floats(); }
+
   WinogradWeightGradient g_;
-  BatchSlices slices_;
   int64_t threads_;
   bool bias_;
   ImageStrides src_strides_, diff_dst_strides_;

@@ -123,7 +123,7 @@ HWY_AFTER_NAMESPACE();
 #include "kernels/simd/epilogue.h"
 #include "kernels/simd/register_stages.h"
 #include "kernels/simd/simd.h"
-#include "platform/batch_slices.h"
+#include "kernels/sliced_kernel.h"
 #include "platform/reduction_tree.h"
 
 namespace pronghorn::kernels::simd {
@@ -196,10 +196,11 @@ struct Placement {
 };
 
 // Forward and to data: a row of outputs a task.
-class DepthwiseKernel final : public Kernel {
+class DepthwiseKernel final : public SlicedKernel {
  public:
   explicit DepthwiseKernel(const KernelCase& kernel_case)
-      : g_(graph::conv2d_geometry(kernel_case.graph, kernel_case.op)),
+      : SlicedKernel(kernel_case, kernel_case.input(0).shape[0], {.inputs = 1, .outputs = 1}),
+        g_(graph::conv2d_geometry(kernel_case.graph, kernel_case.op)),
         to_data_(kernel_case.op.kind == &graph::conv2d_backward_data_kind()),
         in_height_(to_data_ ? g_.out_height : g_.height),
         in_width_(to_data_ ? g_.out_width : g_.width),
@@ -226,16 +227,25 @@ class DepthwiseKernel final : public Kernel {
     rest_.bind(buffers);
   }
 
+  // Alone, rows of outputs are tasks.
   void run(const RunContext& context) override {
     const int64_t grain =
         std::max<int64_t>(1, kGrain / (out_width_ * g_.channels * g_.kernel_h * g_.kernel_w));
     context.parallel.for_ranges(g_.batch * out_height_, grain, [&](int64_t first, int64_t last) {
-      for (int64_t row = first; row < last; ++row)
-        run_row(row / out_height_, row % out_height_, context);
+      run_rows(first, last, context);
     });
   }
 
+  void run_slice(const RunContext& context, int64_t slice, int) override {
+    run_rows(slices().begin(slice) * out_height_, slices().end(slice) * out_height_, context);
+  }
+
  private:
+  void run_rows(int64_t first, int64_t last, const RunContext& context) const {
+    for (int64_t row = first; row < last; ++row)
+      run_row(row / out_height_, row % out_height_, context);
+  }
+
   void run_row(int64_t image, int64_t y, const RunContext& context) const {
     const auto at = static_cast<size_t>(y);
     const DepthwiseRow row{&columns_,
@@ -278,12 +288,12 @@ class DepthwiseKernel final : public Kernel {
 };
 
 // To weights: a slice of the batch a task, then the slices along the tree.
-class DepthwiseGradient final : public Kernel {
+class DepthwiseGradient final : public SlicedKernel {
  public:
   explicit DepthwiseGradient(const KernelCase& kernel_case)
-      : g_(graph::conv2d_geometry(kernel_case.graph, kernel_case.op)),
+      : SlicedKernel(kernel_case, kernel_case.input(0).shape[0], {.inputs = 2, .outputs = 0}),
+        g_(graph::conv2d_geometry(kernel_case.graph, kernel_case.op)),
         bias_(kernel_case.op.attributes.has("bias")),
-        slices_(g_.batch),
         in_(kernel_case.input(0).layout, g_.height * g_.width, g_.channels),
         out_(kernel_case.input(1).layout, g_.out_height * g_.out_width, g_.channels) {
     for (int64_t y = 0; y < g_.out_height; ++y) add_taps(y);
@@ -293,7 +303,7 @@ class DepthwiseGradient final : public Kernel {
   }
 
   size_t workspace_bytes() const override {
-    return static_cast<size_t>(slices_.count() * stride()) * sizeof(float);
+    return static_cast<size_t>(slices().count() * stride()) * sizeof(float);
   }
 
   void bind(const Buffers& buffers) override {
@@ -304,17 +314,18 @@ class DepthwiseGradient final : public Kernel {
     partials_ = reinterpret_cast<float*>(buffers.workspace);
   }
 
-  void run(const RunContext& context) override {
-    context.parallel.for_each(slices_.count(), [&](int64_t slice, int) {
-      float* sums = partials_ + slice * stride();
-      std::fill_n(sums, stride(), 0.0f);
-      for (int64_t image = slices_.begin(slice); image < slices_.end(slice); ++image)
-        for (int64_t y = 0; y < g_.out_height; ++y) add_row(image, y, sums);
-    });
+  void run_slice(const RunContext&, int64_t slice, int) override {
+    float* sums = partials_ + slice * stride();
+    std::fill_n(sums, stride(), 0.0f);
+    for (int64_t image = slices().begin(slice); image < slices().end(slice); ++image)
+      for (int64_t y = 0; y < g_.out_height; ++y) add_row(image, y, sums);
+  }
+
+  void end(const RunContext& context) override {
     const int64_t weights = g_.weights_elements();
-    tree_sum(context.parallel, partials_, slices_.count(), stride(), weights, diff_weights_);
+    tree_sum(context.parallel, partials_, slices().count(), stride(), weights, diff_weights_);
     if (bias_)
-      tree_sum(context.parallel, partials_ + weights, slices_.count(), stride(), g_.channels,
+      tree_sum(context.parallel, partials_ + weights, slices().count(), stride(), g_.channels,
                diff_bias_);
   }
 
@@ -354,7 +365,6 @@ class DepthwiseGradient final : public Kernel {
 
   Conv2dGeometry g_;
   bool bias_;
-  BatchSlices slices_;
   Placement in_, out_;
   std::vector<GradientTap> taps_;
   std::vector<size_t> begin_;

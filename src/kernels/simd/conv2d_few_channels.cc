@@ -102,7 +102,7 @@ HWY_AFTER_NAMESPACE();
 #include "kernels/simd/dispatch.h"
 #include "kernels/simd/epilogue.h"
 #include "kernels/simd/workspace.h"
-#include "platform/batch_slices.h"
+#include "kernels/sliced_kernel.h"
 #include "platform/reduction_tree.h"
 
 namespace pronghorn::kernels::simd {
@@ -115,10 +115,11 @@ HWY_EXPORT(add_weight_gradients);
 HWY_EXPORT(sum_vectors);
 
 // Forward, and to data, which is forward with the kernel turned.
-class PlanarConvolutionKernel final : public Kernel {
+class PlanarConvolutionKernel final : public SlicedKernel {
  public:
   PlanarConvolutionKernel(const KernelCase& kernel_case, bool to_data)
-      : g_(graph::conv2d_geometry(kernel_case.graph, kernel_case.op)),
+      : SlicedKernel(kernel_case, kernel_case.input(0).shape[0], {.inputs = 1, .outputs = 1}),
+        g_(graph::conv2d_geometry(kernel_case.graph, kernel_case.op)),
         p_(to_data ? graph::data_gradient_geometry(g_) : g_),
         to_data_(to_data),
         threads_(static_cast<size_t>(kernel_case.threads)),
@@ -144,22 +145,32 @@ class PlanarConvolutionKernel final : public Kernel {
     epilogue_.bind(buffers);
   }
 
-  void run(const RunContext& context) override {
+  void begin(const RunContext&) override {
     if (to_data_) turn_weights();
-    const float* const weights = to_data_ ? turned_ : weights_;
-    const auto src_elements = static_cast<int64_t>(p_.height * p_.width * p_.channels);
-    const auto dst_elements = static_cast<int64_t>(p_.out_height * p_.out_width * p_.out_channels);
-    context.parallel.for_each(g_.batch, [&](int64_t image, int thread) {
-      float* const dst = dst_ + image * dst_elements;
-      convolve_image_(p_, src_ + image * src_elements, weights, stages_,
-                      scratch_ + static_cast<size_t>(thread) * whole_lines(p_.scratch_floats()),
-                      dst);
-      if (!epilogue_.empty())
-        epilogue_.apply(dst, dst, image * dst_elements, dst_elements, context);
-    });
+  }
+
+  void run_slice(const RunContext& context, int64_t slice, int thread) override {
+    for (int64_t image = slices().begin(slice); image < slices().end(slice); ++image)
+      run_image(context, image, thread);
+  }
+
+  // Alone, an image is a task.
+  void run(const RunContext& context) override {
+    begin(context);
+    context.parallel.for_each(
+        g_.batch, [&](int64_t image, int thread) { run_image(context, image, thread); });
   }
 
  private:
+  void run_image(const RunContext& context, int64_t image, int thread) const {
+    const auto src_elements = static_cast<int64_t>(p_.height * p_.width * p_.channels);
+    const auto dst_elements = static_cast<int64_t>(p_.out_height * p_.out_width * p_.out_channels);
+    float* const dst = dst_ + image * dst_elements;
+    convolve_image_(p_, src_ + image * src_elements, to_data_ ? turned_ : weights_, stages_,
+                    scratch_ + static_cast<size_t>(thread) * whole_lines(p_.scratch_floats()), dst);
+    if (!epilogue_.empty()) epilogue_.apply(dst, dst, image * dst_elements, dst_elements, context);
+  }
+
   // (KH, KW, C, O) to (KH, KW, O, C), rows and columns from last to first.
   void turn_weights() const {
     const size_t channels = p_.out_channels, out_channels = p_.channels;
@@ -186,11 +197,11 @@ class PlanarConvolutionKernel final : public Kernel {
   float* turned_ = nullptr;
 };
 
-class PlanarWeightsKernel final : public Kernel {
+class PlanarWeightsKernel final : public SlicedKernel {
  public:
   explicit PlanarWeightsKernel(const KernelCase& kernel_case)
-      : p_(graph::conv2d_geometry(kernel_case.graph, kernel_case.op)),
-        slices_(kernel_case.input(0).shape[0]),
+      : SlicedKernel(kernel_case, kernel_case.input(0).shape[0], {.inputs = 2, .outputs = 0}),
+        p_(graph::conv2d_geometry(kernel_case.graph, kernel_case.op)),
         bias_(kernel_case.op.attributes.has("bias")),
         threads_(static_cast<size_t>(kernel_case.threads)) {
     choose_target();
@@ -200,7 +211,7 @@ class PlanarWeightsKernel final : public Kernel {
 
   // Planes and vectors of sums for each thread; then the sums of each slice.
   size_t workspace_bytes() const override {
-    return (threads_ * own_floats() + static_cast<size_t>(slices_.count()) * sums()) *
+    return (threads_ * own_floats() + static_cast<size_t>(slices().count()) * sums()) *
            sizeof(float);
   }
 
@@ -213,23 +224,24 @@ class PlanarWeightsKernel final : public Kernel {
     partials_ = scratch_ + threads_ * own_floats();
   }
 
-  void run(const RunContext& context) override {
+  void run_slice(const RunContext&, int64_t slice, int thread) override {
     const auto src_elements = static_cast<int64_t>(p_.height * p_.width * p_.channels);
     const auto dst_elements = static_cast<int64_t>(p_.out_height * p_.out_width * p_.out_channels);
-    context.parallel.for_each(slices_.count(), [&](int64_t slice, int thread) {
-      float* const vectors = scratch_ + static_cast<size_t>(thread) * own_floats();
-      float* const planes = vectors + p_.sum_floats();
-      std::fill(vectors, planes, 0.0f);
-      for (int64_t image = slices_.begin(slice); image < slices_.end(slice); ++image)
-        add_weight_gradients_(p_, src_ + image * src_elements, diff_dst_ + image * dst_elements,
-                              bias_, planes, vectors);
-      sum_vectors_(vectors, sums(), partials_ + static_cast<size_t>(slice) * sums());
-    });
+    float* const vectors = scratch_ + static_cast<size_t>(thread) * own_floats();
+    float* const planes = vectors + p_.sum_floats();
+    std::fill(vectors, planes, 0.0f);
+    for (int64_t image = slices().begin(slice); image < slices().end(slice); ++image)
+      add_weight_gradients_(p_, src_ + image * src_elements, diff_dst_ + image * dst_elements,
+                            bias_, planes, vectors);
+    sum_vectors_(vectors, sums(), partials_ + static_cast<size_t>(slice) * sums());
+  }
+
+  void end(const RunContext& context) override {
     const auto stride = static_cast<int64_t>(sums());
     const auto weights = static_cast<int64_t>(p_.weights());
-    tree_sum(context.parallel, partials_, slices_.count(), stride, weights, diff_weights_);
+    tree_sum(context.parallel, partials_, slices().count(), stride, weights, diff_weights_);
     if (bias_)
-      tree_sum(context.parallel, partials_ + weights, slices_.count(), stride, stride - weights,
+      tree_sum(context.parallel, partials_ + weights, slices().count(), stride, stride - weights,
                diff_bias_);
   }
 
@@ -238,7 +250,6 @@ class PlanarWeightsKernel final : public Kernel {
   size_t own_floats() const { return whole_lines(p_.sum_floats() + p_.scratch_floats()); }
 
   PlanarConvolution p_;
-  BatchSlices slices_;
   bool bias_;
   size_t threads_;
   void (*add_weight_gradients_)(const PlanarConvolution&, const float* src, const float* diff_dst,

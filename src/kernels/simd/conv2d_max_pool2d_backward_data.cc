@@ -218,7 +218,7 @@ HWY_AFTER_NAMESPACE();
 
 #include "kernels/simd/dispatch.h"
 #include "kernels/simd/epilogue.h"
-#include "platform/batch_slices.h"
+#include "kernels/sliced_kernel.h"
 
 namespace pronghorn::kernels::simd {
 namespace {
@@ -229,15 +229,15 @@ using graph::Layout;
 HWY_EXPORT(make_data_gradient);
 HWY_EXPORT(pack_weights);
 
-class DataGradient final : public Kernel {
+class DataGradient final : public SlicedKernel {
  public:
   explicit DataGradient(const KernelCase& kernel_case)
-      : g_(conv2d_geometry(kernel_case.graph, kernel_case.op)),
+      : SlicedKernel(kernel_case, kernel_case.input(0).shape[0], {.inputs = 2, .outputs = 1}),
+        g_(conv2d_geometry(kernel_case.graph, kernel_case.op)),
         pooling_(graph::pooling_geometry(kernel_case.graph, kernel_case.op)),
         diff_dst_value_(kernel_case.input(0)),
         winners_value_(kernel_case.input(1)),
         diff_src_value_(kernel_case.output(0)),
-        slices_(g_.batch),
         threads_(kernel_case.threads),
         epilogue_(kernel_case),
         // As large as the patches of all windows together.
@@ -265,12 +265,11 @@ class DataGradient final : public Kernel {
     if (activation_operand_ >= 0) activation_ = buffers.input(activation_operand_);
   }
 
-  void run(const RunContext& context) override {
-    pack_(weights_, g_.channels, g_.out_channels, packed_);
-    context.parallel.for_each(slices_.count(), [&](int64_t slice, int thread) {
-      for (int64_t image = slices_.begin(slice); image < slices_.end(slice); ++image)
-        run_image(image, packed_ + weights_floats() + thread * scratch_floats(), context);
-    });
+  void begin(const RunContext&) override { pack_(weights_, g_.channels, g_.out_channels, packed_); }
+
+  void run_slice(const RunContext& context, int64_t slice, int thread) override {
+    for (int64_t image = slices().begin(slice); image < slices().end(slice); ++image)
+      run_image(image, packed_ + weights_floats() + thread * scratch_floats(), context);
   }
 
  private:
@@ -316,7 +315,6 @@ class DataGradient final : public Kernel {
   Conv2dGeometry g_;
   graph::Pool2dGeometry pooling_;
   graph::Value diff_dst_value_, winners_value_, diff_src_value_;
-  BatchSlices slices_;
   int threads_;
   Epilogue epilogue_;
   PaddedImage padded_;

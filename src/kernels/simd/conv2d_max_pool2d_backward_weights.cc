@@ -230,7 +230,7 @@ HWY_AFTER_NAMESPACE();
 #include <memory>
 
 #include "kernels/simd/dispatch.h"
-#include "platform/batch_slices.h"
+#include "kernels/sliced_kernel.h"
 #include "platform/reduction_tree.h"
 
 namespace pronghorn::kernels::simd {
@@ -242,15 +242,15 @@ using graph::Layout;
 HWY_EXPORT(collect);
 HWY_EXPORT(add_weight_gradient);
 
-class WeightGradient final : public Kernel {
+class WeightGradient final : public SlicedKernel {
  public:
   explicit WeightGradient(const KernelCase& kernel_case)
-      : g_(conv2d_geometry(kernel_case.graph, kernel_case.op)),
+      : SlicedKernel(kernel_case, kernel_case.input(0).shape[0], {.inputs = 3, .outputs = 0}),
+        g_(conv2d_geometry(kernel_case.graph, kernel_case.op)),
         pooling_(graph::pooling_geometry(kernel_case.graph, kernel_case.op)),
         src_value_(kernel_case.input(0)),
         diff_dst_value_(kernel_case.input(1)),
         winners_value_(kernel_case.input(2)),
-        slices_(g_.batch),
         threads_(kernel_case.threads),
         bias_(kernel_case.op.attributes.has("bias")),
         padded_(src_value_, g_.out_height + 2, g_.out_width + 2, g_.window.padding.top,
@@ -261,7 +261,7 @@ class WeightGradient final : public Kernel {
   }
 
   size_t workspace_bytes() const override {
-    return static_cast<size_t>(slices_.count() * partial_floats() + threads_ * scratch_floats()) *
+    return static_cast<size_t>(slices().count() * partial_floats() + threads_ * scratch_floats()) *
            sizeof(float);
   }
 
@@ -274,11 +274,45 @@ class WeightGradient final : public Kernel {
     partials_ = reinterpret_cast<float*>(buffers.workspace);
   }
 
-  void run(const RunContext& context) override {
-    context.parallel.for_each(slices_.count(),
-                              [&](int64_t slice, int thread) { run_slice(slice, thread); });
+  void run_slice(const RunContext&, int64_t slice, int thread) override {
+    float* const scratch =
+        partials_ + slices().count() * partial_floats() + thread * scratch_floats();
+    float* const list_values = scratch + whole_lines(g_.out_channels);
+    const GradientLists lists{
+        list_values,
+        reinterpret_cast<int32_t*>(list_values + g_.out_channels * capacity()),
+        reinterpret_cast<int32_t*>(scratch),
+        g_.out_channels,
+        capacity(),
+    };
+    float* const around = list_values + lists_floats();
+    float* const partial = partials_ + slice * partial_floats();
+    std::fill(partial, partial + partial_floats(), 0.0f);
+    if (padded_.needed()) padded_.clear(around);
+    for (int64_t image = slices().begin(slice); image < slices().end(slice); ++image) {
+      ImageView src = image_view(src_, src_value_, image);
+      if (padded_.needed()) {
+        const ImageView padded = padded_.view(around);
+        padded_.for_rows(src, padded, [](const float* of_image, float* of_padded, int64_t floats) {
+          std::copy_n(of_image, floats, of_padded);
+        });
+        src = padded;
+      }
+      const PooledGradient gradient{image_view(diff_dst_, diff_dst_value_, image),
+                                    image_view(winners_, winners_value_, image)};
+      NextImage next = image + 1 < slices().end(slice) ? next_image(image + 1) : NextImage();
+      for (int64_t row = 0; row < pooling_.out_height; row += band_rows()) {
+        collect_(gradient, row, std::min(pooling_.out_height, row + band_rows()),
+                 pooling_.out_width, src, lists, bias_ ? partial + weights_floats() : nullptr);
+        add_(src, g_.channels, lists, partial, next);
+      }
+    }
+  }
+
+  void end(const RunContext& context) override {
     float* const sum = partials_;
-    tree_sum(context.parallel, partials_, slices_.count(), partial_floats(), partial_floats(), sum);
+    tree_sum(context.parallel, partials_, slices().count(), partial_floats(), partial_floats(),
+             sum);
     // To Keras's (3, 3, in, out).
     for (int64_t o = 0; o < g_.out_channels; ++o)
       for (int64_t i = 0; i < 9 * g_.channels; ++i)
@@ -313,45 +347,9 @@ class WeightGradient final : public Kernel {
             {winners_ + image * pooled, pooled, parts}};
   }
 
-  void run_slice(int64_t slice, int thread) const {
-    float* const scratch =
-        partials_ + slices_.count() * partial_floats() + thread * scratch_floats();
-    float* const list_values = scratch + whole_lines(g_.out_channels);
-    const GradientLists lists{
-        list_values,
-        reinterpret_cast<int32_t*>(list_values + g_.out_channels * capacity()),
-        reinterpret_cast<int32_t*>(scratch),
-        g_.out_channels,
-        capacity(),
-    };
-    float* const around = list_values + lists_floats();
-    float* const partial = partials_ + slice * partial_floats();
-    std::fill(partial, partial + partial_floats(), 0.0f);
-    if (padded_.needed()) padded_.clear(around);
-    for (int64_t image = slices_.begin(slice); image < slices_.end(slice); ++image) {
-      ImageView src = image_view(src_, src_value_, image);
-      if (padded_.needed()) {
-        const ImageView padded = padded_.view(around);
-        padded_.for_rows(src, padded, [](const float* of_image, float* of_padded, int64_t floats) {
-          std::copy_n(of_image, floats, of_padded);
-        });
-        src = padded;
-      }
-      const PooledGradient gradient{image_view(diff_dst_, diff_dst_value_, image),
-                                    image_view(winners_, winners_value_, image)};
-      NextImage next = image + 1 < slices_.end(slice) ? next_image(image + 1) : NextImage();
-      for (int64_t row = 0; row < pooling_.out_height; row += band_rows()) {
-        collect_(gradient, row, std::min(pooling_.out_height, row + band_rows()),
-                 pooling_.out_width, src, lists, bias_ ? partial + weights_floats() : nullptr);
-        add_(src, g_.channels, lists, partial, next);
-      }
-    }
-  }
-
   Conv2dGeometry g_;
   graph::Pool2dGeometry pooling_;
   graph::Value src_value_, diff_dst_value_, winners_value_;
-  BatchSlices slices_;
   int threads_;
   bool bias_;
   PaddedImage padded_;

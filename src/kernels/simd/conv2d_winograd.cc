@@ -62,6 +62,7 @@ HWY_AFTER_NAMESPACE();
 #include "kernels/simd/dispatch.h"
 #include "kernels/simd/epilogue.h"
 #include "kernels/simd/workspace.h"
+#include "kernels/sliced_kernel.h"
 
 namespace pronghorn::kernels::simd {
 namespace {
@@ -73,10 +74,11 @@ HWY_EXPORT(choose_convolve);
 HWY_EXPORT(transform_weights);
 HWY_EXPORT(vector_lanes);
 
-class WinogradKernel final : public Kernel {
+class WinogradKernel final : public SlicedKernel {
  public:
   WinogradKernel(const KernelCase& kernel_case, const WinogradConvolution& winograd)
-      : w_(winograd),
+      : SlicedKernel(kernel_case, winograd.g.batch, {.inputs = 1, .outputs = 2}),
+        w_(winograd),
         to_data_(kernel_case.op.kind == &graph::conv2d_backward_data_kind()),
         threads_(kernel_case.threads),
         stages_(kernel_case.op.epilogue),
@@ -103,33 +105,47 @@ class WinogradKernel final : public Kernel {
     epilogue_.bind(buffers);
   }
 
-  void run(const RunContext& context) override {
+  void begin(const RunContext& context) override {
     context.parallel.for_ranges(w_.g.channels, 16, [&](int64_t begin, int64_t end) {
       transform_weights_(w_, weights_, to_data_, begin, end, workspace_);
     });
+  }
+
+  void run_slice(const RunContext& context, int64_t slice, int thread) override {
+    for (int64_t first = slices().begin(slice); first < slices().end(slice);
+         first += w_.task_images)
+      run_images(context, first, std::min(first + w_.task_images, slices().end(slice)), thread);
+  }
+
+  // Alone, there are as many tasks as there can be.
+  void run(const RunContext& context) override {
+    begin(context);
     context.parallel.for_each(w_.tasks(), [&](int64_t number, int thread) {
-      float* const data = workspace_ + weights_floats() + thread * thread_floats();
       const int64_t first = number * w_.task_images;
-      const int64_t last = std::min(first + w_.task_images, w_.g.batch);
-      convolve_(w_, {.first = first,
-                     .last = last,
-                     .src = src_,
-                     .src_strides = src_strides_,
-                     .weights = workspace_,
-                     .stages = stages_,
-                     .data = data,
-                     .products = data + w_.data_floats(),
-                     .dst = dst_,
-                     .index = index_,
-                     .dst_strides = dst_strides_});
-      if (epilogue_.empty()) return;
-      float* const dst = dst_ + first * dst_strides_.image;
-      epilogue_.apply(dst, dst, first * dst_strides_.image, (last - first) * dst_strides_.image,
-                      context);
+      run_images(context, first, std::min(first + w_.task_images, w_.g.batch), thread);
     });
   }
 
  private:
+  void run_images(const RunContext& context, int64_t first, int64_t last, int thread) const {
+    float* const data = workspace_ + weights_floats() + thread * thread_floats();
+    convolve_(w_, {.first = first,
+                   .last = last,
+                   .src = src_,
+                   .src_strides = src_strides_,
+                   .weights = workspace_,
+                   .stages = stages_,
+                   .data = data,
+                   .products = data + w_.data_floats(),
+                   .dst = dst_,
+                   .index = index_,
+                   .dst_strides = dst_strides_});
+    if (epilogue_.empty()) return;
+    float* const dst = dst_ + first * dst_strides_.image;
+    epilogue_.apply(dst, dst, first * dst_strides_.image, (last - first) * dst_strides_.image,
+                    context);
+  }
+
   int64_t weights_floats() const { return whole_lines(w_.weights_floats()); }
   int64_t thread_floats() const { return whole_lines(w_.data_floats() + w_.products_floats()); }
 

@@ -3,6 +3,7 @@
 
 #include "kernels/simd/epilogue.h"
 #include "kernels/simd/simd.h"
+#include "kernels/sliced_kernel.h"
 
 namespace pronghorn::kernels::simd {
 namespace {
@@ -11,10 +12,14 @@ namespace {
 // microsecond or two, pays; a multiple of 4, dropout's blocks of random words.
 constexpr int64_t kGrain = 16384;
 
-class ElementwiseKernel final : public Kernel {
+class ElementwiseKernel final : public SlicedKernel {
  public:
   explicit ElementwiseKernel(const KernelCase& kernel_case)
-      : stages_(kernel_case), elements_(kernel_case.output(0).shape.elements()) {}
+      : SlicedKernel(kernel_case, rows_of(kernel_case.output(0).shape),
+                     {.inputs = 1, .outputs = 1}),
+        stages_(kernel_case),
+        elements_(kernel_case.output(0).shape.elements()),
+        row_elements_(elements_ / slices().batch()) {}
 
   void bind(const Buffers& buffers) override {
     stages_.bind(buffers);
@@ -22,6 +27,12 @@ class ElementwiseKernel final : public Kernel {
     dst_ = buffers.output(0);
   }
 
+  void run_slice(const RunContext& context, int64_t slice, int) override {
+    const int64_t begin = slices().begin(slice) * row_elements_;
+    stages_.apply(src_ + begin, dst_ + begin, begin, slices().rows(slice) * row_elements_, context);
+  }
+
+  // Alone, it need not know of rows.
   void run(const RunContext& context) override {
     context.parallel.for_ranges(elements_, kGrain, [&](int64_t begin, int64_t end) {
       stages_.apply(src_ + begin, dst_ + begin, begin, end - begin, context);
@@ -29,8 +40,13 @@ class ElementwiseKernel final : public Kernel {
   }
 
  private:
+  // A number is a row; so is nothing.
+  static int64_t rows_of(const Shape& shape) {
+    return shape.rank() == 0 ? 1 : std::max<int64_t>(1, shape[0]);
+  }
+
   Epilogue stages_;
-  int64_t elements_;
+  int64_t elements_, row_elements_;
   const float* src_ = nullptr;
   float* dst_ = nullptr;
 };

@@ -207,6 +207,7 @@ HWY_AFTER_NAMESPACE();
 
 #include "kernels/simd/dispatch.h"
 #include "kernels/simd/epilogue.h"
+#include "kernels/sliced_kernel.h"
 
 namespace pronghorn::kernels::simd {
 namespace {
@@ -228,10 +229,11 @@ int64_t index_bytes(const KernelCase& kernel_case) {
   return 0;
 }
 
-class Pool final : public Kernel {
+class Pool final : public SlicedKernel {
  public:
   explicit Pool(const KernelCase& kernel_case)
-      : g_(graph::pool2d_geometry(kernel_case.graph, kernel_case.op)),
+      : SlicedKernel(kernel_case, kernel_case.input(0).shape[0], {.inputs = 1, .outputs = 2}),
+        g_(graph::pool2d_geometry(kernel_case.graph, kernel_case.op)),
         index_bytes_(index_bytes(kernel_case)),
         stages_(kernel_case) {
     choose_target();
@@ -245,22 +247,31 @@ class Pool final : public Kernel {
     index_ = index_bytes_ == 0 ? nullptr : buffers.outputs[1];
   }
 
+  void run_slice(const RunContext& context, int64_t slice, int) override {
+    run_rows(context, slices().begin(slice) * g_.out_height, slices().end(slice) * g_.out_height);
+  }
+
+  // Alone, rows of outputs are tasks.
   void run(const RunContext& context) override {
-    const int64_t row_elements = g_.out_width * g_.channels;
-    const int64_t window_elements = g_.window.pool_h * g_.window.pool_w;
-    const int64_t grain = std::max<int64_t>(1, 16384 / (row_elements * window_elements));
+    const int64_t row_products = g_.out_width * g_.channels * g_.window.pool_h * g_.window.pool_w;
+    const int64_t grain = std::max<int64_t>(1, 16384 / row_products);
     context.parallel.for_ranges(g_.batch * g_.out_height, grain, [&](int64_t first, int64_t last) {
-      for (int64_t row = first; row < last; ++row) {
-        const int64_t image = row / g_.out_height;
-        float* dst = dst_ + row * row_elements;
-        pool_row_(g_, row % g_.out_height, src_ + image * g_.height * g_.width * g_.channels, dst,
-                  index_ + row * row_elements * index_bytes_);
-        if (!stages_.empty()) stages_.apply(dst, dst, row * row_elements, row_elements, context);
-      }
+      run_rows(context, first, last);
     });
   }
 
  private:
+  void run_rows(const RunContext& context, int64_t first, int64_t last) const {
+    const int64_t row_elements = g_.out_width * g_.channels;
+    for (int64_t row = first; row < last; ++row) {
+      const int64_t image = row / g_.out_height;
+      float* dst = dst_ + row * row_elements;
+      pool_row_(g_, row % g_.out_height, src_ + image * g_.height * g_.width * g_.channels, dst,
+                index_ + row * row_elements * index_bytes_);
+      if (!stages_.empty()) stages_.apply(dst, dst, row * row_elements, row_elements, context);
+    }
+  }
+
   graph::Pool2dGeometry g_;
   int64_t index_bytes_;
   Epilogue stages_;
@@ -308,10 +319,12 @@ PoolBackwardImage choose_scatter(const graph::Pool2dGeometry& g, int64_t index_b
   return index_bytes == 1 ? &scatter_image<uint8_t> : &scatter_image<int32_t>;
 }
 
-class PoolBackward final : public Kernel {
+class PoolBackward final : public SlicedKernel {
  public:
   explicit PoolBackward(const KernelCase& kernel_case, bool scatter = false)
-      : g_(graph::pool2d_geometry(kernel_case.graph, kernel_case.op)),
+      : SlicedKernel(kernel_case, kernel_case.input(0).shape[0],
+                     {.inputs = index_bytes(kernel_case) == 0 ? 1 : 2, .outputs = 1}),
+        g_(graph::pool2d_geometry(kernel_case.graph, kernel_case.op)),
         index_bytes_(index_bytes(kernel_case)),
         stages_(kernel_case) {
     choose_target();
@@ -326,20 +339,28 @@ class PoolBackward final : public Kernel {
     index_ = index_bytes_ == 0 ? nullptr : buffers.inputs[1];
   }
 
+  void run_slice(const RunContext& context, int64_t slice, int) override {
+    for (int64_t image = slices().begin(slice); image < slices().end(slice); ++image)
+      run_image(context, image);
+  }
+
+  // Alone, an image is a task.
   void run(const RunContext& context) override {
-    const int64_t src_elements = g_.height * g_.width * g_.channels;
-    const int64_t dst_elements = g_.out_height * g_.out_width * g_.channels;
-    context.parallel.for_each(g_.batch, [&](int64_t image, int) {
-      float* diff_src = diff_src_ + image * src_elements;
-      std::fill(diff_src, diff_src + src_elements, 0.0f);
-      pool_image_(g_, diff_dst_ + image * dst_elements,
-                  index_ + image * dst_elements * index_bytes_, diff_src);
-      if (!stages_.empty())
-        stages_.apply(diff_src, diff_src, image * src_elements, src_elements, context);
-    });
+    context.parallel.for_each(g_.batch, [&](int64_t image, int) { run_image(context, image); });
   }
 
  private:
+  void run_image(const RunContext& context, int64_t image) const {
+    const int64_t src_elements = g_.height * g_.width * g_.channels;
+    const int64_t dst_elements = g_.out_height * g_.out_width * g_.channels;
+    float* diff_src = diff_src_ + image * src_elements;
+    std::fill(diff_src, diff_src + src_elements, 0.0f);
+    pool_image_(g_, diff_dst_ + image * dst_elements, index_ + image * dst_elements * index_bytes_,
+                diff_src);
+    if (!stages_.empty())
+      stages_.apply(diff_src, diff_src, image * src_elements, src_elements, context);
+  }
+
   graph::Pool2dGeometry g_;
   int64_t index_bytes_;
   Epilogue stages_;

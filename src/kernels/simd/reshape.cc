@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "kernels/simd/simd.h"
+#include "kernels/sliced_kernel.h"
 
 namespace pronghorn::kernels::simd {
 namespace {
@@ -53,10 +54,10 @@ ReorderPixels choose(const graph::Value& src, const graph::Value& dst) {
   return long_runs ? &reorder_pixels<16, 4> : &reorder_pixels<8, 4>;
 }
 
-class ReorderKernel final : public Kernel {
+class ReorderKernel final : public SlicedKernel {
  public:
   explicit ReorderKernel(const KernelCase& kernel_case)
-      : images_(kernel_case.input(0).shape[0]),
+      : SlicedKernel(kernel_case, kernel_case.input(0).shape[0], {.inputs = 1, .outputs = 1}),
         pixels_(kernel_case.input(0).shape[1] * kernel_case.input(0).shape[2]),
         channels_(kernel_case.input(0).shape[3]),
         image_bytes_(pixels_ * channels_ * graph::bytes_of(kernel_case.input(0).element)),
@@ -69,15 +70,23 @@ class ReorderKernel final : public Kernel {
     dst_ = buffers.outputs[0];
   }
 
+  void run_slice(const RunContext&, int64_t slice, int) override {
+    for (int64_t image = slices().begin(slice); image < slices().end(slice); ++image)
+      run_image(image);
+  }
+
+  // Alone, an image is a task.
   void run(const RunContext& context) override {
-    context.parallel.for_each(images_, [&](int64_t image, int) {
-      const int64_t offset = image * image_bytes_;
-      reorder_(src_ + offset, from_, dst_ + offset, to_, channels_, pixels_);
-    });
+    context.parallel.for_each(slices().batch(), [&](int64_t image, int) { run_image(image); });
   }
 
  private:
-  int64_t images_, pixels_, channels_, image_bytes_;
+  void run_image(int64_t image) const {
+    const int64_t offset = image * image_bytes_;
+    reorder_(src_ + offset, from_, dst_ + offset, to_, channels_, pixels_);
+  }
+
+  int64_t pixels_, channels_, image_bytes_;
   Placement from_, to_;
   ReorderPixels reorder_;
   const std::byte* src_ = nullptr;

@@ -29,7 +29,7 @@ HWY_AFTER_NAMESPACE();
 
 #include "kernels/simd/channel_panels.h"
 #include "kernels/simd/dispatch.h"
-#include "platform/batch_slices.h"
+#include "kernels/sliced_kernel.h"
 #include "platform/reduction_tree.h"
 
 namespace pronghorn::kernels::simd {
@@ -37,16 +37,17 @@ namespace {
 
 HWY_EXPORT(add_panel_rows);
 
-class SumRowsKernel final : public Kernel {
+class SumRowsKernel final : public SlicedKernel {
  public:
   explicit SumRowsKernel(const KernelCase& kernel_case)
-      : panels_(kernel_case.input(0)), slices_(panels_.images()) {
+      : SlicedKernel(kernel_case, kernel_case.input(0).shape[0], {.inputs = 1, .outputs = 0}),
+        panels_(kernel_case.input(0)) {
     choose_target();
     add_rows_ = &HWY_DYNAMIC_DISPATCH(add_panel_rows);
   }
 
   size_t workspace_bytes() const override {
-    return static_cast<size_t>(slices_.count() * panels_.channels()) * sizeof(float);
+    return static_cast<size_t>(slices().count() * panels_.channels()) * sizeof(float);
   }
 
   void bind(const Buffers& buffers) override {
@@ -55,22 +56,22 @@ class SumRowsKernel final : public Kernel {
     partials_ = reinterpret_cast<float*>(buffers.workspace);
   }
 
-  void run(const RunContext& context) override {
-    const int64_t channels = panels_.channels();
-    context.parallel.for_each(slices_.count(), [&](int64_t slice, int) {
-      float* sums = partials_ + slice * channels;
-      std::fill(sums, sums + channels, 0.0f);
-      panels_.for_panels(slices_.begin(slice), slices_.end(slice), [&](const ChannelPanel& panel) {
-        add_rows_(src_ + panel.offset, panel.rows, static_cast<size_t>(panel.channels),
-                  sums + panel.first_channel);
-      });
+  void run_slice(const RunContext&, int64_t slice, int) override {
+    float* sums = partials_ + slice * panels_.channels();
+    std::fill(sums, sums + panels_.channels(), 0.0f);
+    panels_.for_panels(slices().begin(slice), slices().end(slice), [&](const ChannelPanel& panel) {
+      add_rows_(src_ + panel.offset, panel.rows, static_cast<size_t>(panel.channels),
+                sums + panel.first_channel);
     });
-    tree_sum(context.parallel, partials_, slices_.count(), channels, channels, dst_);
+  }
+
+  void end(const RunContext& context) override {
+    const int64_t channels = panels_.channels();
+    tree_sum(context.parallel, partials_, slices().count(), channels, channels, dst_);
   }
 
  private:
   ChannelPanels panels_;
-  BatchSlices slices_;
   void (*add_rows_)(const float* src, int64_t rows, size_t channels, float* sums);
   const float* src_ = nullptr;
   float* dst_ = nullptr;
