@@ -87,8 +87,8 @@ std::vector<runtime::Chain> find_chains(
     }
     const SlicedKernel* const kernel = kernels[index]->as_sliced();
     const bool joins = !members.empty() && members.size() < kMostKernels && kernel != nullptr &&
-                       kernel->slices().batch() == members[0]->slices().batch() &&
-                       written.can_read(op, *kernel) && written.most_bytes(op) >= least_bytes;
+                       kernel->slices() == members[0]->slices() && written.can_read(op, *kernel) &&
+                       written.most_bytes(op) >= least_bytes;
     if (!joins) {
       chains.push_back({index, index});
       members.clear();

@@ -92,7 +92,8 @@ KernelPoint kernel_point(const kernels::KernelCase& kernel_case,
     const graph::Cost cost = op.kind->arithmetic(graph, op);
     point.work =
         2 * static_cast<double>(cost.multiply_accumulates) + static_cast<double>(cost.other_flops);
-    point.features = {log_of(g.units), log_of(BatchSlices(g.batch).rows(0)), log_of(g.steps)};
+    point.features = {log_of(g.units), log_of(BatchSlices::coarse(g.batch).rows(0)),
+                      log_of(g.steps)};
     return point;
   }
   if (op.kind == &graph::matmul_update_kind()) {

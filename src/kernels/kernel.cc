@@ -2,7 +2,8 @@
 
 #include <algorithm>
 
-#include "platform/batch_slices.h"
+#include "graph/ops/conv2d.h"
+#include "graph/ops/conv2d_max_pool2d_backward.h"
 
 namespace pronghorn::kernels {
 
@@ -18,6 +19,20 @@ std::string_view to_string(Family family) {
   return "";
 }
 
+namespace {
+
+bool is_weight_gradient(const graph::OpKind& kind) {
+  return &kind == &graph::conv2d_backward_weights_kind() ||
+         &kind == &graph::conv2d_max_pool2d_backward_weights_kind();
+}
+
+}  // namespace
+
+BatchSlices weight_gradient_slices(const KernelCase& kernel_case) {
+  return BatchSlices::for_sums(kernel_case.input(0).shape[0],
+                               kernel_case.output(0).shape.elements());
+}
+
 OpLayouts Implementation::layouts(const KernelCase& kernel_case,
                                   std::span<const graph::Layout>) const {
   return {std::vector(kernel_case.op.inputs.size(), graph::Layout::kPlain),
@@ -26,9 +41,12 @@ OpLayouts Implementation::layouts(const KernelCase& kernel_case,
 
 Execution Implementation::execution(const KernelCase& kernel_case) const {
   const graph::Cost cost = graph::cost(kernel_case.graph, kernel_case.op);
+  const BatchSlices slices = is_weight_gradient(*kernel_case.op.kind)
+                                 ? weight_gradient_slices(kernel_case)
+                                 : BatchSlices(std::max<int64_t>(1, kernel_case.graph.batch));
   return {.multiply_accumulates = cost.multiply_accumulates,
           .other_flops = cost.other_flops,
-          .tasks = BatchSlices(std::max<int64_t>(1, kernel_case.graph.batch)).count()};
+          .tasks = slices.count()};
 }
 
 }  // namespace pronghorn::kernels

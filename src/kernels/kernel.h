@@ -11,6 +11,7 @@
 
 #include "graph/graph.h"
 #include "graph/op_kind.h"
+#include "platform/batch_slices.h"
 #include "platform/parallel.h"
 
 namespace pronghorn::kernels {
@@ -64,6 +65,9 @@ struct KernelCase {
   const graph::Value& input(int index) const { return graph.input(op, index); }
   const graph::Value& output(int index) const { return graph.output(op, index); }
 };
+
+// The slices over which a convolution's weight gradient is summed.
+BatchSlices weight_gradient_slices(const KernelCase& kernel_case);
 
 enum class Family : uint8_t { kReference, kSimd, kOnednn };
 std::string_view to_string(Family family);

@@ -4,8 +4,8 @@
 
 namespace pronghorn::kernels {
 
-SlicedKernel::SlicedKernel(const KernelCase& kernel_case, int64_t batch, BatchOperands sliced)
-    : slices_(batch) {
+SlicedKernel::SlicedKernel(const KernelCase& kernel_case, BatchSlices slices, BatchOperands sliced)
+    : slices_(slices) {
   const graph::Op& op = kernel_case.op;
   for (size_t i = 0; i < op.inputs.size(); ++i)
     sliced_inputs_.push_back(static_cast<int>(i) < sliced.inputs);

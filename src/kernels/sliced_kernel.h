@@ -17,10 +17,10 @@ struct BatchOperands {
 // threads meet once in place of once an op.
 class SlicedKernel : public Kernel {
  public:
-  // `batch` images (rows). Of the `sliced` operands run_slice() reads and writes its own slice's
-  // images and no others. All else it reads at any time from begin() to end(), and all else that it
-  // writes is final after end().
-  SlicedKernel(const KernelCase& kernel_case, int64_t batch, BatchOperands sliced);
+  // Over these slices, of images (rows). Of the `sliced` operands run_slice() reads and writes its
+  // own slice's images and no others. All else it reads at any time from begin() to end(), and all
+  // else that it writes is final after end().
+  SlicedKernel(const KernelCase& kernel_case, BatchSlices slices, BatchOperands sliced);
 
   const BatchSlices& slices() const { return slices_; }
   bool slices_input(size_t index) const { return sliced_inputs_[index]; }

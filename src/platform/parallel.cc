@@ -21,11 +21,12 @@ namespace {
 
 constexpr int kMostThreads = 256;
 
-// How often a thread that waits looks again before it sleeps: some 20 microseconds, longer than
-// what lies between two loops of a step, and shorter than what waking up costs. OpenMP's runtime of
-// GCC spins for milliseconds: with another program on one of two cores, a step of mnist-mlp took 50
+// How often a thread that waits looks again before it sleeps. Some 20 microseconds are longer than
+// what lies between two loops of a step, and about what waking up costs; some 100 are longer than
+// the last task of a loop, for which a thread waits that has had its own. OpenMP's runtime of GCC
+// spins for milliseconds: with another program on one of two cores, a step of mnist-mlp took 50
 // times as long on two threads as on one.
-constexpr int kSpins = 1000;
+constexpr int kFewestSpins = 1000, kMostSpins = 6000;
 
 void spin_once() {
 #if defined(__x86_64__)
@@ -35,16 +36,27 @@ void spin_once() {
 #endif
 }
 
-// Returns when `value` is no longer `old`.
-uint32_t wait_while(const std::atomic<uint32_t>& value, uint32_t old) {
-  for (int spin = 0; spin < kSpins; ++spin) {
-    const uint32_t now = value.load(std::memory_order_acquire);
-    if (now != old) return now;
-    spin_once();
+// How one thread waits: the longer, the more often that has spared it the sleep.
+class Patience {
+ public:
+  // Returns when `value` is no longer `old`.
+  uint32_t wait_while(const std::atomic<uint32_t>& value, uint32_t old) {
+    for (int spin = 0; spin < spins_; ++spin) {
+      const uint32_t now = value.load(std::memory_order_acquire);
+      if (now != old) {
+        spins_ = std::min(2 * spins_, kMostSpins);
+        return now;
+      }
+      spin_once();
+    }
+    spins_ = std::max(spins_ / 2, kFewestSpins);
+    value.wait(old, std::memory_order_acquire);
+    return value.load(std::memory_order_acquire);
   }
-  value.wait(old, std::memory_order_acquire);
-  return value.load(std::memory_order_acquire);
-}
+
+ private:
+  int spins_ = kMostSpins;
+};
 
 // A thread's part of a loop's tasks, on a cache line of its own.
 struct alignas(64) Share {
@@ -86,7 +98,7 @@ class Parallel::Team {
     jobs_.notify_all();
     work(0);
     uint32_t inside = inside_.fetch_and(~kOpen, std::memory_order_acq_rel) & ~kOpen;
-    while (inside != 0) inside = wait_while(inside_, inside);
+    while (inside != 0) inside = patience_.wait_while(inside_, inside);
   }
 
  private:
@@ -94,9 +106,10 @@ class Parallel::Team {
 
   void serve(int thread) {
     const FlushDenormals flush;
+    Patience patience;
     uint32_t seen = 0;
     for (;;) {
-      seen = wait_while(jobs_, seen);
+      seen = patience.wait_while(jobs_, seen);
       if (ended_.load(std::memory_order_relaxed)) return;
       if (!enter()) continue;
       work(thread);
@@ -130,6 +143,7 @@ class Parallel::Team {
   std::vector<Share> shares_;
   Range range_ = nullptr;
   void* body_ = nullptr;
+  Patience patience_;  // the caller's
   // Counts jobs; workers wait for it to change.
   alignas(64) std::atomic<uint32_t> jobs_{0};
   // How many workers are in the job, and kOpen while more may come in.

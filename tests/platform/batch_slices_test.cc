@@ -20,19 +20,28 @@ TEST(BatchSlices, CoverEachImageOnce) {
   }
 }
 
-TEST(BatchSlices, AreOfSixteenImagesUpToABatchOf128) {
+TEST(BatchSlices, AreOfEightImagesUpToABatchOf128) {
   EXPECT_EQ(BatchSlices(1).count(), 1);
-  EXPECT_EQ(BatchSlices(16).count(), 1);
-  EXPECT_EQ(BatchSlices(17).count(), 2);
-  EXPECT_EQ(BatchSlices(17).rows(1), 1);
-  EXPECT_EQ(BatchSlices(128).count(), 8);
-  EXPECT_EQ(BatchSlices(128).size(), 16);
+  EXPECT_EQ(BatchSlices(8).count(), 1);
+  EXPECT_EQ(BatchSlices(9).count(), 2);
+  EXPECT_EQ(BatchSlices(9).rows(1), 1);
+  EXPECT_EQ(BatchSlices(128).count(), 16);
+  EXPECT_EQ(BatchSlices(128).size(), 8);
 }
 
 TEST(BatchSlices, GrowBeyondABatchOf128) {
-  EXPECT_EQ(BatchSlices(130).size(), 17);
-  EXPECT_EQ(BatchSlices(130).rows(7), 11);
-  EXPECT_EQ(BatchSlices(1024).size(), 128);
+  EXPECT_EQ(BatchSlices(130).size(), 9);
+  EXPECT_EQ(BatchSlices(130).rows(14), 4);
+  EXPECT_EQ(BatchSlices(1024).size(), 64);
+}
+
+TEST(BatchSlices, AreHalfAsManyWhereEachIsDear) {
+  EXPECT_EQ(BatchSlices::coarse(128).count(), 8);
+  EXPECT_EQ(BatchSlices::coarse(128).size(), 16);
+  EXPECT_EQ(BatchSlices::coarse(17).count(), 2);
+  EXPECT_EQ(BatchSlices::coarse(130).size(), 18);
+  EXPECT_EQ(BatchSlices::for_sums(128, 18432), BatchSlices(128));
+  EXPECT_EQ(BatchSlices::for_sums(128, 147456), BatchSlices::coarse(128));
 }
 
 }  // namespace

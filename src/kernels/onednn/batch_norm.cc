@@ -39,7 +39,8 @@ SlicedPrimitive::Variant describe(const graph::Op& op, const Shape& images, grap
 class BatchNormInferenceKernel final : public SlicedKernel {
  public:
   explicit BatchNormInferenceKernel(const KernelCase& kernel_case)
-      : SlicedKernel(kernel_case, kernel_case.input(0).shape[0], {.inputs = 1, .outputs = 1}),
+      : SlicedKernel(kernel_case, BatchSlices(kernel_case.input(0).shape[0]),
+                     {.inputs = 1, .outputs = 1}),
         inputs_(batch_norm_inputs(kernel_case.op)),
         elements_per_row_(kernel_case.input(0).shape.elements() / kernel_case.input(0).shape[0]),
         sliced_(slices(), kernel_case.threads, [&](int64_t rows) {

@@ -220,11 +220,16 @@ class SlicedImages {
   uint16_t* copy_ = nullptr;
 };
 
+BatchSlices slices_of(const KernelCase& kernel_case, Direction direction) {
+  return direction == Direction::kBackwardWeights ? weight_gradient_slices(kernel_case)
+                                                  : BatchSlices(kernel_case.input(0).shape[0]);
+}
+
 class ConvolutionKernel final : public SlicedKernel {
  public:
   ConvolutionKernel(const KernelCase& kernel_case, Direction direction, Arithmetic arithmetic,
                     ImageLayouts layouts)
-      : SlicedKernel(kernel_case, kernel_case.input(0).shape[0],
+      : SlicedKernel(kernel_case, slices_of(kernel_case, direction),
                      direction == Direction::kBackwardWeights
                          ? BatchOperands{.inputs = 2, .outputs = 0}
                          : BatchOperands{.inputs = 1, .outputs = 1}),
@@ -501,7 +506,7 @@ class Convolution : public Implementation {
       }
       try {
         const Described described = Describer(g, direction_, arithmetic_, layouts, fused)
-                                        .describe(BatchSlices(g.batch).rows(0));
+                                        .describe(slices_of(kernel_case, direction_).rows(0));
         if (!is_reference_code(described.implementation)) return layouts;
       } catch (const dnnl::error&) {
         // Nothing for these layouts; the next.

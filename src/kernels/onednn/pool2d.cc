@@ -60,7 +60,7 @@ Described describe(const Pool2dGeometry& g, Pooling pooling, Layout layout, int6
 class PoolingKernel final : public SlicedKernel {
  public:
   PoolingKernel(const KernelCase& kernel_case, Pooling pooling, Layout layout)
-      : SlicedKernel(kernel_case, kernel_case.input(0).shape[0],
+      : SlicedKernel(kernel_case, BatchSlices(kernel_case.input(0).shape[0]),
                      {.inputs = pooling == Pooling::kMaxBackward ? 2 : 1, .outputs = 2}),
         geometry_(pool2d_geometry(kernel_case.graph, kernel_case.op)),
         pooling_(pooling),

@@ -87,7 +87,7 @@ class BatchNormKernel : public SlicedKernel {
   // Of its inputs those with pixels that it reads before the slices are not sliced.
   BatchNormKernel(const KernelCase& kernel_case, int sliced_inputs, int64_t channel_arrays,
                   int64_t sums)
-      : SlicedKernel(kernel_case, kernel_case.input(0).shape[0],
+      : SlicedKernel(kernel_case, BatchSlices(kernel_case.input(0).shape[0]),
                      {.inputs = sliced_inputs, .outputs = 1}),
         panels_(kernel_case.input(0)),
         channels_(panels_.channels()),

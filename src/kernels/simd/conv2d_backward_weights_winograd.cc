@@ -214,7 +214,7 @@ HWY_EXPORT(choose_add_weight_gradients);
 class WinogradWeightGradientKernel final : public SlicedKernel {
  public:
   WinogradWeightGradientKernel(const KernelCase& kernel_case, const WinogradWeightGradient& g)
-      : SlicedKernel(kernel_case, g.w.g.batch, {.inputs = 2, .outputs = 0}),
+      : SlicedKernel(kernel_case, weight_gradient_slices(kernel_case), {.inputs = 2, .outputs = 0}),
         g_(g),
         threads_(kernel_case.threads),
         bias_(kernel_case.op.attributes.has("bias")),
@@ -317,7 +317,7 @@ class WinogradWeights final : public Implementation {
  private:
   static WinogradWeightGradient winograd(const KernelCase& kernel_case) {
     const Conv2dGeometry g = graph::conv2d_geometry(kernel_case.graph, kernel_case.op);
-    const BatchSlices slices(g.batch);
+    const BatchSlices slices = weight_gradient_slices(kernel_case);
     return {g, slices.count(), slices.rows(0)};
   }
 };

@@ -199,7 +199,8 @@ struct Placement {
 class DepthwiseKernel final : public SlicedKernel {
  public:
   explicit DepthwiseKernel(const KernelCase& kernel_case)
-      : SlicedKernel(kernel_case, kernel_case.input(0).shape[0], {.inputs = 1, .outputs = 1}),
+      : SlicedKernel(kernel_case, BatchSlices(kernel_case.input(0).shape[0]),
+                     {.inputs = 1, .outputs = 1}),
         g_(graph::conv2d_geometry(kernel_case.graph, kernel_case.op)),
         to_data_(kernel_case.op.kind == &graph::conv2d_backward_data_kind()),
         in_height_(to_data_ ? g_.out_height : g_.height),
@@ -291,7 +292,7 @@ class DepthwiseKernel final : public SlicedKernel {
 class DepthwiseGradient final : public SlicedKernel {
  public:
   explicit DepthwiseGradient(const KernelCase& kernel_case)
-      : SlicedKernel(kernel_case, kernel_case.input(0).shape[0], {.inputs = 2, .outputs = 0}),
+      : SlicedKernel(kernel_case, weight_gradient_slices(kernel_case), {.inputs = 2, .outputs = 0}),
         g_(graph::conv2d_geometry(kernel_case.graph, kernel_case.op)),
         bias_(kernel_case.op.attributes.has("bias")),
         in_(kernel_case.input(0).layout, g_.height * g_.width, g_.channels),

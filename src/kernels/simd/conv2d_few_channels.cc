@@ -118,7 +118,8 @@ HWY_EXPORT(sum_vectors);
 class PlanarConvolutionKernel final : public SlicedKernel {
  public:
   PlanarConvolutionKernel(const KernelCase& kernel_case, bool to_data)
-      : SlicedKernel(kernel_case, kernel_case.input(0).shape[0], {.inputs = 1, .outputs = 1}),
+      : SlicedKernel(kernel_case, BatchSlices(kernel_case.input(0).shape[0]),
+                     {.inputs = 1, .outputs = 1}),
         g_(graph::conv2d_geometry(kernel_case.graph, kernel_case.op)),
         p_(to_data ? graph::data_gradient_geometry(g_) : g_),
         to_data_(to_data),
@@ -200,7 +201,7 @@ class PlanarConvolutionKernel final : public SlicedKernel {
 class PlanarWeightsKernel final : public SlicedKernel {
  public:
   explicit PlanarWeightsKernel(const KernelCase& kernel_case)
-      : SlicedKernel(kernel_case, kernel_case.input(0).shape[0], {.inputs = 2, .outputs = 0}),
+      : SlicedKernel(kernel_case, weight_gradient_slices(kernel_case), {.inputs = 2, .outputs = 0}),
         p_(graph::conv2d_geometry(kernel_case.graph, kernel_case.op)),
         bias_(kernel_case.op.attributes.has("bias")),
         threads_(static_cast<size_t>(kernel_case.threads)) {

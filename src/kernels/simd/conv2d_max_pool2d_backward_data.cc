@@ -232,7 +232,8 @@ HWY_EXPORT(pack_weights);
 class DataGradient final : public SlicedKernel {
  public:
   explicit DataGradient(const KernelCase& kernel_case)
-      : SlicedKernel(kernel_case, kernel_case.input(0).shape[0], {.inputs = 2, .outputs = 1}),
+      : SlicedKernel(kernel_case, BatchSlices(kernel_case.input(0).shape[0]),
+                     {.inputs = 2, .outputs = 1}),
         g_(conv2d_geometry(kernel_case.graph, kernel_case.op)),
         pooling_(graph::pooling_geometry(kernel_case.graph, kernel_case.op)),
         diff_dst_value_(kernel_case.input(0)),

@@ -245,7 +245,7 @@ HWY_EXPORT(add_weight_gradient);
 class WeightGradient final : public SlicedKernel {
  public:
   explicit WeightGradient(const KernelCase& kernel_case)
-      : SlicedKernel(kernel_case, kernel_case.input(0).shape[0], {.inputs = 3, .outputs = 0}),
+      : SlicedKernel(kernel_case, weight_gradient_slices(kernel_case), {.inputs = 3, .outputs = 0}),
         g_(conv2d_geometry(kernel_case.graph, kernel_case.op)),
         pooling_(graph::pooling_geometry(kernel_case.graph, kernel_case.op)),
         src_value_(kernel_case.input(0)),

@@ -77,7 +77,7 @@ HWY_EXPORT(vector_lanes);
 class WinogradKernel final : public SlicedKernel {
  public:
   WinogradKernel(const KernelCase& kernel_case, const WinogradConvolution& winograd)
-      : SlicedKernel(kernel_case, winograd.g.batch, {.inputs = 1, .outputs = 2}),
+      : SlicedKernel(kernel_case, BatchSlices(winograd.g.batch), {.inputs = 1, .outputs = 2}),
         w_(winograd),
         to_data_(kernel_case.op.kind == &graph::conv2d_backward_data_kind()),
         threads_(kernel_case.threads),

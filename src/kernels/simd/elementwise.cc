@@ -15,7 +15,7 @@ constexpr int64_t kGrain = 16384;
 class ElementwiseKernel final : public SlicedKernel {
  public:
   explicit ElementwiseKernel(const KernelCase& kernel_case)
-      : SlicedKernel(kernel_case, rows_of(kernel_case.output(0).shape),
+      : SlicedKernel(kernel_case, BatchSlices(rows_of(kernel_case.output(0).shape)),
                      {.inputs = 1, .outputs = 1}),
         stages_(kernel_case),
         elements_(kernel_case.output(0).shape.elements()),

@@ -232,7 +232,8 @@ int64_t index_bytes(const KernelCase& kernel_case) {
 class Pool final : public SlicedKernel {
  public:
   explicit Pool(const KernelCase& kernel_case)
-      : SlicedKernel(kernel_case, kernel_case.input(0).shape[0], {.inputs = 1, .outputs = 2}),
+      : SlicedKernel(kernel_case, BatchSlices(kernel_case.input(0).shape[0]),
+                     {.inputs = 1, .outputs = 2}),
         g_(graph::pool2d_geometry(kernel_case.graph, kernel_case.op)),
         index_bytes_(index_bytes(kernel_case)),
         stages_(kernel_case) {
@@ -322,7 +323,7 @@ PoolBackwardImage choose_scatter(const graph::Pool2dGeometry& g, int64_t index_b
 class PoolBackward final : public SlicedKernel {
  public:
   explicit PoolBackward(const KernelCase& kernel_case, bool scatter = false)
-      : SlicedKernel(kernel_case, kernel_case.input(0).shape[0],
+      : SlicedKernel(kernel_case, BatchSlices(kernel_case.input(0).shape[0]),
                      {.inputs = index_bytes(kernel_case) == 0 ? 1 : 2, .outputs = 1}),
         g_(graph::pool2d_geometry(kernel_case.graph, kernel_case.op)),
         index_bytes_(index_bytes(kernel_case)),

@@ -25,12 +25,14 @@ using graph::RecurrenceGeometry;
 class RecurrenceKernel : public Kernel {
  public:
   static int64_t tasks(const KernelCase& kernel_case) {
-    return BatchSlices(graph::recurrence_geometry(kernel_case.graph, kernel_case.op).batch).count();
+    const RecurrenceGeometry g = graph::recurrence_geometry(kernel_case.graph, kernel_case.op);
+    return BatchSlices::coarse(g.batch).count();
   }
 
   RecurrenceKernel(const KernelCase& kernel_case, bool transposed)
       : g_(graph::recurrence_geometry(kernel_case.graph, kernel_case.op)),
-        slices_(g_.batch),
+        // Each slice reads the whole recurrent kernel at each step.
+        slices_(BatchSlices::coarse(g_.batch)),
         code_(cell_code()),
         transposed_(transposed) {
     const int64_t first_parts = resets_before() ? 2 : g_.parts;

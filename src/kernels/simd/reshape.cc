@@ -57,7 +57,8 @@ ReorderPixels choose(const graph::Value& src, const graph::Value& dst) {
 class ReorderKernel final : public SlicedKernel {
  public:
   explicit ReorderKernel(const KernelCase& kernel_case)
-      : SlicedKernel(kernel_case, kernel_case.input(0).shape[0], {.inputs = 1, .outputs = 1}),
+      : SlicedKernel(kernel_case, BatchSlices(kernel_case.input(0).shape[0]),
+                     {.inputs = 1, .outputs = 1}),
         pixels_(kernel_case.input(0).shape[1] * kernel_case.input(0).shape[2]),
         channels_(kernel_case.input(0).shape[3]),
         image_bytes_(pixels_ * channels_ * graph::bytes_of(kernel_case.input(0).element)),

@@ -40,7 +40,8 @@ HWY_EXPORT(add_panel_rows);
 class SumRowsKernel final : public SlicedKernel {
  public:
   explicit SumRowsKernel(const KernelCase& kernel_case)
-      : SlicedKernel(kernel_case, kernel_case.input(0).shape[0], {.inputs = 1, .outputs = 0}),
+      : SlicedKernel(kernel_case, BatchSlices(kernel_case.input(0).shape[0]),
+                     {.inputs = 1, .outputs = 0}),
         panels_(kernel_case.input(0)) {
     choose_target();
     add_rows_ = &HWY_DYNAMIC_DISPATCH(add_panel_rows);
