@@ -1,12 +1,15 @@
 // How many times as fast a training step is on several threads as on one: the median over rounds
-// of the time on one thread, just before and just after, over the time on several.
+// of the time on one thread, just before and just after, over the time on several. Beside it, what
+// the machine lets be had: how many steps of one thread each run at once in the time of one alone.
 //
 //   build/release/bench/bench_scaling [MODEL... [BATCH [THREADS... ]]]
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
+#include <thread>
 #include <vector>
 
 #include "compiled_step.h"
@@ -26,6 +29,18 @@ double milliseconds(CompiledStep& step, int repeats) {
   return pronghorn::bench::milliseconds_since(begin) / repeats;
 }
 
+// Of steps that know nothing of each other, until all are done.
+double milliseconds_at_once(const std::vector<std::unique_ptr<CompiledStep>>& steps, int repeats) {
+  const auto begin = pronghorn::bench::Clock::now();
+  std::vector<std::thread> threads;
+  for (const auto& step : steps)
+    threads.emplace_back([&] {
+      for (int i = 0; i < repeats; ++i) step->run();
+    });
+  for (std::thread& thread : threads) thread.join();
+  return pronghorn::bench::milliseconds_since(begin) / repeats;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -41,7 +56,8 @@ int main(int argc, char** argv) {
     for (int threads = 2; threads <= pronghorn::available_cpus(); threads *= 2)
       counts.push_back(threads);
 
-  fmt::print("batch {}, medians of {} rounds and quartiles\n", batch, kRounds);
+  fmt::print("batch {}, medians of {} rounds and quartiles; of steps apart from each other\n",
+             batch, kRounds);
   for (const std::string& model : models) {
     CompiledStep one(model, batch, 1);
     // Blocks of at least 20 ms on one thread.
@@ -49,18 +65,23 @@ int main(int argc, char** argv) {
     for (const int threads : counts) {
       CompiledStep several(model, batch, threads);
       milliseconds(several, repeats);
-      std::vector<double> ones, times, ratios;
+      std::vector<std::unique_ptr<CompiledStep>> apart;
+      for (int i = 0; i < threads; ++i)
+        apart.push_back(std::make_unique<CompiledStep>(model, batch, 1));
+      milliseconds_at_once(apart, repeats);
+      std::vector<double> ones, times, ratios, bounds;
       double before = milliseconds(one, repeats);
       for (int round = 0; round < kRounds; ++round) {
         times.push_back(milliseconds(several, repeats));
         ones.push_back(milliseconds(one, repeats));
         ratios.push_back(0.5 * (before + ones.back()) / times.back());
-        before = ones.back();
+        bounds.push_back(threads * ones.back() / milliseconds_at_once(apart, repeats));
+        before = milliseconds(one, repeats);
       }
       std::sort(ratios.begin(), ratios.end());
-      fmt::print("{:14} {:8.3f} ms on 1, {:8.3f} on {:2}: {:5.2f} ({:.2f} to {:.2f})\n", model,
-                 median(ones), median(times), threads, median(ratios), ratios[kRounds / 4],
-                 ratios[kRounds - 1 - kRounds / 4]);
+      fmt::print("{:14} {:8.3f} ms on 1, {:8.3f} on {:2}: {:5.2f} ({:.2f} to {:.2f}) of {:.2f}\n",
+                 model, median(ones), median(times), threads, median(ratios), ratios[kRounds / 4],
+                 ratios[kRounds - 1 - kRounds / 4], median(bounds));
     }
   }
   return 0;

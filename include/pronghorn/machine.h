@@ -83,7 +83,8 @@ struct Machine {
   Team team(int threads) const;
 };
 
-// Measures this machine. Takes up to 15 seconds; everything else that runs meanwhile spoils it.
+// Measures this machine. Takes some 20 seconds, more with many CPUs (50 with 16); everything else
+// that runs meanwhile spoils it.
 Machine measure_machine();
 
 // Measures anew what depends on the places of this program's CPUs, which a virtual machine's host

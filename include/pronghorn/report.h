@@ -27,6 +27,7 @@ std::string terminal(const Tuning& tuning, int columns = 100, bool refusals = fa
 // JSON of a versioned schema ("pronghorn.explanation/1", documented in docs/explanation-schema.md).
 std::string json(const Explanation& explanation, const std::vector<Variant>& variants = {});
 std::string json(const Comparison& comparison);
+std::string json(const Tuning& tuning);
 
 // One page that needs no network: charts, tables, light and dark. Of a comparison, both models.
 std::string html(const std::vector<Explanation>& explanations,

@@ -62,7 +62,7 @@ void add_explain_flags(CLI::App& command, ExplainFlags& flags) {
   command
       .add_option("--machine", flags.machine,
                   "Predicts for the machine of this file (pronghorn machine --out FILE.json, run "
-                  "there); default: this machine, measured at the first need, in up to 15 "
+                  "there); default: this machine, measured at the first need, in some 20 "
                   "seconds, and kept")
       ->type_name("FILE.json");
   command.add_flag(

@@ -23,6 +23,7 @@ struct TuneCommand {
   int rounds = TuneOptions{}.rounds;
   bool reference = false;
   bool refusals = false;
+  bool json = false;
   std::string out;
 };
 
@@ -48,6 +49,10 @@ void tune_model(const TuneCommand& command) {
   const Tuning tuning = tune(named.model, named.name, options);
   if (shows_progress) fmt::print(stderr, "\r                      \r");
   if (!command.out.empty()) save_choices(tuning, command.out);
+  if (command.json) {
+    fmt::print("{}", report::json(tuning));
+    return;
+  }
   fmt::print("{}", report::terminal(tuning, report_columns(), command.refusals));
   if (!command.out.empty()) fmt::print("choices: {}\n", command.out);
 }
@@ -81,6 +86,7 @@ void add_tune(CLI::App& program) {
                    "Also measures the textbook loops, which take hundreds of times as long");
   command.add_flag("--refusals", options->refusals,
                    "Says of the kernels that were not measured why they can't run an op");
+  command.add_flag("--json", options->json, "Prints JSON (docs/explanation-schema.md)");
   command
       .add_option("--out", options->out,
                   "Writes what was chosen, for --choices of train, evaluate, predict and explain")

@@ -69,7 +69,8 @@ const Table& table() {
         &reference::conv2d_max_pool2d_backward_weights()}},
 
       {&graph::matmul_kind(),
-       {&onednn::matmul_bfloat16(), &simd::matmul(), &onednn::matmul(), &reference::matmul()}},
+       {&onednn::matmul_bfloat16(), &simd::matmul(), &simd::matmul_narrow(), &onednn::matmul(),
+        &reference::matmul()}},
       {&graph::batch_matmul_kind(), {&simd::batch_matmul(), &reference::batch_matmul()}},
 
       {&graph::max_pool2d_kind(),

@@ -264,6 +264,36 @@ Json document(const Comparison& comparison) {
       {"b", document(comparison.b, {})}};
 }
 
+Json to_json(const TunedOp& op) {
+  return {{"key", op.key},
+          {"kind", op.kind},
+          {"layers", op.layers},
+          {"phase", op.phase},
+          {"output", op.output},
+          {"selected", op.selected},
+          {"chosen", op.chosen},
+          {"candidates", array_of(op.candidates,
+                                  [](const CandidateTime& candidate) {
+                                    return Json{{"kernel", candidate.kernel},
+                                                {"seconds", candidate.seconds},
+                                                {"elsewhere_seconds", candidate.elsewhere}};
+                                  })},
+          {"refused", array_of(op.refused, [](const RefusedKernel& refused) {
+             return Json{{"kernel", refused.kernel}, {"reason", refused.reason}};
+           })}};
+}
+
+Json document(const Tuning& tuning) {
+  return {{"schema", "pronghorn.tuning/1"},
+          {"model", tuning.model},
+          {"batch_size", tuning.batch_size},
+          {"threads", tuning.threads},
+          {"cpu", tuning.cpu},
+          {"selected_seconds", tuning.selected_seconds},
+          {"chosen_seconds", tuning.chosen_seconds},
+          {"ops", array_of(tuning.ops, [](const TunedOp& op) { return to_json(op); })}};
+}
+
 std::string to_text(const Json& json, int indent) {
   return json.dump(indent, ' ', false, Json::error_handler_t::replace);
 }
@@ -273,5 +303,7 @@ std::string json(const Explanation& explanation, const std::vector<Variant>& var
 }
 
 std::string json(const Comparison& comparison) { return to_text(document(comparison), 2) + '\n'; }
+
+std::string json(const Tuning& tuning) { return to_text(document(tuning), 2) + '\n'; }
 
 }  // namespace pronghorn::report

@@ -57,6 +57,23 @@ TEST_F(TuneProgram, PrintsEachCandidateAndWritesWhatTrainingReads) {
   EXPECT_EQ(train({"--choices", choices}).exit_code, 0);
 }
 
+TEST_F(TuneProgram, PrintsJson) {
+  const ProgramResult result = run_program(
+      {"tune", "mnist-mlp", "--batch-size", "64", "--threads", "1", "--rounds", "1", "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const json document = json::parse(result.out);
+  EXPECT_EQ(document["schema"], "pronghorn.tuning/1");
+  EXPECT_GT(document["selected_seconds"], 0);
+  ASSERT_FALSE(document["ops"].empty());
+  for (const json& op : document["ops"]) {
+    std::vector<std::string> kernels;
+    for (const json& candidate : op["candidates"]) kernels.push_back(candidate["kernel"]);
+    EXPECT_GE(kernels.size(), 2u);
+    EXPECT_THAT(kernels, Contains(op["selected"].get<std::string>()));
+    EXPECT_THAT(kernels, Contains(op["chosen"].get<std::string>()));
+  }
+}
+
 TEST_F(TuneProgram, ExactRunsNoWinograd) {
   EXPECT_THAT(kernels_of(explained({})), Contains(HasSubstr("winograd")));
   const json exact = explained({"--exact"});

@@ -39,6 +39,9 @@ TEST(Json, TheSchemaPageNamesEveryKey) {
   std::set<std::string> keys;
   collect_keys(json::parse(report::json(sample_cnn(), sample_variants())), keys);
   collect_keys(json::parse(report::json(sample_comparison())), keys);
+  Tuning tuning;
+  tuning.ops.push_back({.candidates = {{}}, .refused = {{}}});
+  collect_keys(json::parse(report::json(tuning)), keys);
   EXPECT_GT(keys.size(), 90u);
   const std::set<std::string> named = names_in(page, "`([a-z_0-9]+)`");
   for (const std::string& key : keys) EXPECT_TRUE(named.contains(key)) << key;

@@ -55,8 +55,9 @@ const Implementation& conv2d_backward_data_winograd();
 const Implementation& conv2d_backward_weights_winograd();
 const Implementation& conv2d_max_pool2d_winograd();  // windows of 2x2
 
-// Products of which one matrix may be transposed.
+// Products of which one matrix may be transposed; with at most 16 units.
 const Implementation& matmul();
+const Implementation& matmul_narrow();
 
 // Of pairs of matrices.
 const Implementation& batch_matmul();
