@@ -16,12 +16,12 @@
 
 // The products of a layer of a few units behind many, as the last one of a classifier: its images'
 // features are the long side, whose vectors fill all lanes in all three products. What they have in
-// common is the narrow matrix turned, a row of the long side for each unit:
+// common is the narrow matrix turned, a row of the long side for each unit. Of image i, unit u and
+// feature f:
 //
-//   forward      dst[image][unit]    = sum over features of  src[image][feature]
-//   turned[unit][feature] to weights   sums[unit][feature] += src[image][feature]
-//   diff_dst[image][unit] to data      dst[image][feature] = sum over units of
-//   diff_dst[image][unit] turned[unit][feature]
+//   forward      dst[i][u] = sum over f of src[i][f] turned[u][f]
+//   to weights   sums[u][f] = sum over i of src[i][f] diff_dst[i][u]
+//   to data      dst[i][f] = sum over u of diff_dst[i][u] turned[u][f]
 HWY_BEFORE_NAMESPACE();
 namespace pronghorn::kernels::simd {
 namespace HWY_NAMESPACE {
@@ -44,20 +44,25 @@ void dot_tile(const float* a, int64_t a_stride, const float* turned, int64_t str
   const D d;
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
   V sum[kRows][kColumns];
-  PRONGHORN_UNROLL for (int64_t r = 0; r < kRows; ++r)
-      PRONGHORN_UNROLL for (int64_t c = 0; c < kColumns; ++c) sum[r][c] =
-          first ? hn::Zero(d) : hn::LoadU(d, sums + (r * units + c) * lanes);
+  PRONGHORN_UNROLL
+  for (int64_t r = 0; r < kRows; ++r) {
+    PRONGHORN_UNROLL
+    for (int64_t c = 0; c < kColumns; ++c)
+      sum[r][c] = first ? hn::Zero(d) : hn::LoadU(d, sums + (r * units + c) * lanes);
+  }
   const auto add = [&](const auto& load, int64_t i) HWY_ATTR {
     V values[kRows];
-    PRONGHORN_UNROLL for (int64_t r = 0; r < kRows; ++r) {
+    PRONGHORN_UNROLL
+    for (int64_t r = 0; r < kRows; ++r) {
       values[r] = load(a + r * a_stride + i);
       // Rows are read in pieces too short for the CPU to see where they go on.
       hwy::Prefetch(a + r * a_stride + i + features);
     }
-    PRONGHORN_UNROLL for (int64_t c = 0; c < kColumns; ++c) {
+    PRONGHORN_UNROLL
+    for (int64_t c = 0; c < kColumns; ++c) {
       const V weights = in_register(hn::LoadU(d, turned + c * stride + i));
-      PRONGHORN_UNROLL for (int64_t r = 0; r < kRows; ++r) sum[r][c] =
-          hn::MulAdd(values[r], weights, sum[r][c]);
+      PRONGHORN_UNROLL
+      for (int64_t r = 0; r < kRows; ++r) sum[r][c] = hn::MulAdd(values[r], weights, sum[r][c]);
     }
   };
   int64_t i = 0;
@@ -67,9 +72,11 @@ void dot_tile(const float* a, int64_t a_stride, const float* turned, int64_t str
     add([&](const float* from)
             HWY_ATTR { return load_n(d, from, static_cast<size_t>(features - i)); },
         i);
-  PRONGHORN_UNROLL for (int64_t r = 0; r < kRows; ++r)
-      PRONGHORN_UNROLL for (int64_t c = 0; c < kColumns; ++c)
-          hn::StoreU(sum[r][c], d, sums + (r * units + c) * lanes);
+  PRONGHORN_UNROLL
+  for (int64_t r = 0; r < kRows; ++r) {
+    PRONGHORN_UNROLL
+    for (int64_t c = 0; c < kColumns; ++c) hn::StoreU(sum[r][c], d, sums + (r * units + c) * lanes);
+  }
 }
 
 template <int64_t kRows>
@@ -126,16 +133,22 @@ void outer_tile(const float* a, int64_t a_stride, const float* b, int64_t b_stri
   const D d;
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
   V factors[kRows][kColumns];
-  PRONGHORN_UNROLL for (int64_t r = 0; r < kRows; ++r)
-      PRONGHORN_UNROLL for (int64_t c = 0; c < kColumns; ++c) factors[r][c] =
-          hn::Set(d, b[r * b_stride + c]);
+  PRONGHORN_UNROLL
+  for (int64_t r = 0; r < kRows; ++r) {
+    PRONGHORN_UNROLL
+    for (int64_t c = 0; c < kColumns; ++c) factors[r][c] = hn::Set(d, b[r * b_stride + c]);
+  }
   const auto add = [&](const auto& load, int64_t i) HWY_ATTR {
     V values[kRows];
-    PRONGHORN_UNROLL for (int64_t r = 0; r < kRows; ++r) { values[r] = load(a + r * a_stride + i); }
-    PRONGHORN_UNROLL for (int64_t c = 0; c < kColumns; ++c) {
+    PRONGHORN_UNROLL
+    for (int64_t r = 0; r < kRows; ++r) {
+      values[r] = load(a + r * a_stride + i);
+    }
+    PRONGHORN_UNROLL
+    for (int64_t c = 0; c < kColumns; ++c) {
       V sum = hn::LoadU(d, sums + c * stride + i);
-      PRONGHORN_UNROLL for (int64_t r = 0; r < kRows; ++r) sum =
-          hn::MulAdd(values[r], factors[r][c], sum);
+      PRONGHORN_UNROLL
+      for (int64_t r = 0; r < kRows; ++r) sum = hn::MulAdd(values[r], factors[r][c], sum);
       hn::StoreU(sum, d, sums + c * stride + i);
     }
   };
@@ -191,26 +204,34 @@ void combine_tile(const float* factors, int64_t units, const float* turned, int6
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
   const auto run = [&]<int64_t kWide>(int64_t i) HWY_ATTR {
     V sums[kRows][kWide];
-    PRONGHORN_UNROLL for (int64_t r = 0; r < kRows; ++r)
-        PRONGHORN_UNROLL for (int64_t v = 0; v < kWide; ++v) sums[r][v] = hn::Zero(d);
+    PRONGHORN_UNROLL
+    for (int64_t r = 0; r < kRows; ++r) {
+      PRONGHORN_UNROLL
+      for (int64_t v = 0; v < kWide; ++v) sums[r][v] = hn::Zero(d);
+    }
     for (int64_t c = 0; c < units; ++c) {
       V weights[kWide];
-      PRONGHORN_UNROLL for (int64_t v = 0; v < kWide; ++v) weights[v] =
-          hn::LoadU(d, turned + c * stride + i + v * lanes);
-      PRONGHORN_UNROLL for (int64_t r = 0; r < kRows; ++r) {
+      PRONGHORN_UNROLL
+      for (int64_t v = 0; v < kWide; ++v)
+        weights[v] = hn::LoadU(d, turned + c * stride + i + v * lanes);
+      PRONGHORN_UNROLL
+      for (int64_t r = 0; r < kRows; ++r) {
         const V factor = hn::Set(d, factors[r * units + c]);
-        PRONGHORN_UNROLL for (int64_t v = 0; v < kWide; ++v) sums[r][v] =
-            hn::MulAdd(factor, weights[v], sums[r][v]);
+        PRONGHORN_UNROLL
+        for (int64_t v = 0; v < kWide; ++v) sums[r][v] = hn::MulAdd(factor, weights[v], sums[r][v]);
       }
     }
-    PRONGHORN_UNROLL for (int64_t r = 0; r < kRows; ++r)
-        PRONGHORN_UNROLL for (int64_t v = 0; v < kWide; ++v) {
-      float* const to = dst + r * dst_stride + i + v * lanes;
-      const int64_t left = features - i - v * lanes;
-      if (left >= lanes)
-        hn::StoreU(sums[r][v], d, to);
-      else
-        store_n(sums[r][v], d, to, static_cast<size_t>(left));
+    PRONGHORN_UNROLL
+    for (int64_t r = 0; r < kRows; ++r) {
+      PRONGHORN_UNROLL
+      for (int64_t v = 0; v < kWide; ++v) {
+        float* const to = dst + r * dst_stride + i + v * lanes;
+        const int64_t left = features - i - v * lanes;
+        if (left >= lanes)
+          hn::StoreU(sums[r][v], d, to);
+        else
+          store_n(sums[r][v], d, to, static_cast<size_t>(left));
+      }
     }
   };
   int64_t i = 0;
