@@ -26,13 +26,10 @@ double milliseconds(CompiledStep& step, int repeats, bool own_time) {
 }
 
 size_t chained_ops(const CompiledStep& step) {
+  const std::vector<int> numbers = step.executable().chain_numbers();
   size_t ops = 0;
-  for (const pronghorn::runtime::Chain& chain : step.executable().chains()) {
-    size_t kernels = 0;
-    for (size_t op = chain.first; op < chain.last; ++op)
-      if (step.executable().instructions()[op].kernel) ++kernels;
-    if (kernels > 1) ops += kernels;
-  }
+  for (const auto& instruction : step.executable().instructions())
+    if (instruction.kernel && numbers[instruction.op] > 0) ++ops;
   return ops;
 }
 

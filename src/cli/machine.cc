@@ -34,11 +34,10 @@ void add_machine(CLI::App& program) {
   auto options = std::make_shared<MachineOptions>();
   CLI::App& command = *program.add_subcommand(
       "machine", "What this machine reaches: arithmetic, memory, parallel loops, kernels");
-  CLI::Option* fresh =
-      command.add_flag("--fresh", options->fresh,
-                       "Measures anew (some 20 seconds, more with many CPUs, in which nothing else "
-                       "should run); without it, "
-                       "only where nothing is kept in the user's cache directory yet");
+  CLI::Option* fresh = command.add_flag(
+      "--fresh", options->fresh,
+      "Measures anew (some 20 seconds, more with many CPUs, in which nothing else "
+      "should run); without it, only where nothing is kept in the user's cache directory yet");
   command.add_option("--machine", options->file, "Shows a file that --out wrote, on any machine")
       ->type_name("FILE.json")
       ->excludes(fresh);

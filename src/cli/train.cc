@@ -238,8 +238,7 @@ void train(const TrainCommand& options) {
   if (options.reduce_lr && config.optimizer.learning_rate_schedule)
     throw ArgumentError(
         "--reduce-lr: ReduceLROnPlateau sets the learning rate, which the optimizer's schedule "
-        "sets "
-        "already");
+        "sets already");
   const auto callbacks =
       make_callbacks(options, fit.validation_data != nullptr || fit.validation_split > 0);
   for (const auto& callback : callbacks) fit.callbacks.push_back(callback.get());

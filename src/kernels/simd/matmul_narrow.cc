@@ -36,6 +36,38 @@ constexpr bool kManyRegisters = HWY_TARGET <= HWY_AVX3;
 constexpr int64_t kUnits = kManyRegisters ? 5 : 2;
 constexpr int64_t kVectors = kManyRegisters ? 4 : 2;
 
+// Calls add(load, i) for vectors of features from the i-th on; load(from) reads one from memory, of
+// the last one what there is.
+template <class Add>
+HWY_INLINE void for_vectors(int64_t features, const Add& add) {
+  const D d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  int64_t i = 0;
+  for (; i + lanes <= features; i += lanes)
+    add([&](const float* from) HWY_ATTR { return hn::LoadU(d, from); }, i);
+  if (i < features)
+    add([&](const float* from)
+            HWY_ATTR { return load_n(d, from, static_cast<size_t>(features - i)); },
+        i);
+}
+
+// Calls tile<kColumns>(first) for groups of at most kUnits units.
+template <class Tile>
+HWY_INLINE void for_units(int64_t units, const Tile& tile) {
+  int64_t c = 0;
+  for (; c + kUnits <= units; c += kUnits) tile.template operator()<kUnits>(c);
+  switch (units - c) {
+    case 1:
+      return tile.template operator()<1>(c);
+    case 2:
+      return tile.template operator()<2>(c);
+    case 3:
+      return tile.template operator()<3>(c);
+    case 4:
+      return tile.template operator()<4>(c);
+  }
+}
+
 // Some features' products, added to the vectors in `sums` (kRows of `units` each) that the features
 // before left there, if there are any. `turned` is padded with zeros to whole vectors.
 template <int64_t kRows, int64_t kColumns>
@@ -65,13 +97,7 @@ void dot_tile(const float* a, int64_t a_stride, const float* turned, int64_t str
       for (int64_t r = 0; r < kRows; ++r) sum[r][c] = hn::MulAdd(values[r], weights, sum[r][c]);
     }
   };
-  int64_t i = 0;
-  for (; i + lanes <= features; i += lanes)
-    add([&](const float* from) HWY_ATTR { return hn::LoadU(d, from); }, i);
-  if (i < features)
-    add([&](const float* from)
-            HWY_ATTR { return load_n(d, from, static_cast<size_t>(features - i)); },
-        i);
+  for_vectors(features, add);
   PRONGHORN_UNROLL
   for (int64_t r = 0; r < kRows; ++r) {
     PRONGHORN_UNROLL
@@ -83,26 +109,11 @@ template <int64_t kRows>
 void dot_rows(const float* a, int64_t a_stride, const float* turned, int64_t stride,
               int64_t features, bool first, float* sums, int64_t units) {
   const auto lanes = static_cast<int64_t>(hn::Lanes(D()));
-  for (int64_t c = 0; c < units; c += kUnits) {
+  for_units(units, [&]<int64_t kColumns>(int64_t c) HWY_ATTR {
     const float* const of = turned + c * stride;
     float* const to = sums + c * lanes;
-    switch (std::min(kUnits, units - c)) {
-      case 1:
-        dot_tile<kRows, 1>(a, a_stride, of, stride, features, first, to, units);
-        break;
-      case 2:
-        dot_tile<kRows, 2>(a, a_stride, of, stride, features, first, to, units);
-        break;
-      case 3:
-        dot_tile<kRows, 3>(a, a_stride, of, stride, features, first, to, units);
-        break;
-      case 4:
-        dot_tile<kRows, 4>(a, a_stride, of, stride, features, first, to, units);
-        break;
-      default:
-        dot_tile<kRows, 5>(a, a_stride, of, stride, features, first, to, units);
-    }
-  }
+    dot_tile<kRows, kColumns>(a, a_stride, of, stride, features, first, to, units);
+  });
 }
 
 // `sums`: a vector for each image and unit.
@@ -131,7 +142,6 @@ template <int64_t kRows, int64_t kColumns>
 void outer_tile(const float* a, int64_t a_stride, const float* b, int64_t b_stride,
                 int64_t features, float* sums, int64_t stride) {
   const D d;
-  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
   V factors[kRows][kColumns];
   PRONGHORN_UNROLL
   for (int64_t r = 0; r < kRows; ++r) {
@@ -152,37 +162,16 @@ void outer_tile(const float* a, int64_t a_stride, const float* b, int64_t b_stri
       hn::StoreU(sum, d, sums + c * stride + i);
     }
   };
-  int64_t i = 0;
-  for (; i + lanes <= features; i += lanes)
-    add([&](const float* from) HWY_ATTR { return hn::LoadU(d, from); }, i);
-  if (i < features)
-    add([&](const float* from)
-            HWY_ATTR { return load_n(d, from, static_cast<size_t>(features - i)); },
-        i);
+  for_vectors(features, add);
 }
 
 template <int64_t kRows>
 void outer_rows(const float* a, int64_t a_stride, const float* b, int64_t columns, int64_t features,
                 float* sums, int64_t stride) {
-  for (int64_t c = 0; c < columns; c += kUnits) {
+  for_units(columns, [&]<int64_t kColumns>(int64_t c) HWY_ATTR {
     float* const of = sums + c * stride;
-    switch (std::min(kUnits, columns - c)) {
-      case 1:
-        outer_tile<kRows, 1>(a, a_stride, b + c, columns, features, of, stride);
-        break;
-      case 2:
-        outer_tile<kRows, 2>(a, a_stride, b + c, columns, features, of, stride);
-        break;
-      case 3:
-        outer_tile<kRows, 3>(a, a_stride, b + c, columns, features, of, stride);
-        break;
-      case 4:
-        outer_tile<kRows, 4>(a, a_stride, b + c, columns, features, of, stride);
-        break;
-      default:
-        outer_tile<kRows, 5>(a, a_stride, b + c, columns, features, of, stride);
-    }
-  }
+    outer_tile<kRows, kColumns>(a, a_stride, b + c, columns, features, of, stride);
+  });
 }
 
 // All images' products, of some features, added to zero in the images' order.
