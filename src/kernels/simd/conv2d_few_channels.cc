@@ -99,10 +99,10 @@ HWY_AFTER_NAMESPACE();
 #include <algorithm>
 #include <memory>
 
+#include "kernels/image_kernel.h"
 #include "kernels/simd/dispatch.h"
 #include "kernels/simd/epilogue.h"
 #include "kernels/simd/workspace.h"
-#include "kernels/sliced_kernel.h"
 #include "platform/reduction_tree.h"
 
 namespace pronghorn::kernels::simd {
@@ -115,11 +115,11 @@ HWY_EXPORT(add_weight_gradients);
 HWY_EXPORT(sum_vectors);
 
 // Forward, and to data, which is forward with the kernel turned.
-class PlanarConvolutionKernel final : public SlicedKernel {
+class PlanarConvolutionKernel final : public ImageKernel {
  public:
   PlanarConvolutionKernel(const KernelCase& kernel_case, bool to_data)
-      : SlicedKernel(kernel_case, BatchSlices(kernel_case.input(0).shape[0]),
-                     {.inputs = 1, .outputs = 1}),
+      : ImageKernel(kernel_case, BatchSlices(kernel_case.input(0).shape[0]),
+                    {.inputs = 1, .outputs = 1}),
         g_(graph::conv2d_geometry(kernel_case.graph, kernel_case.op)),
         p_(to_data ? graph::data_gradient_geometry(g_) : g_),
         to_data_(to_data),
@@ -150,20 +150,8 @@ class PlanarConvolutionKernel final : public SlicedKernel {
     if (to_data_) turn_weights();
   }
 
-  void run_slice(const RunContext& context, int64_t slice, int thread) override {
-    for (int64_t image = slices().begin(slice); image < slices().end(slice); ++image)
-      run_image(context, image, thread);
-  }
-
-  // Alone, an image is a task.
-  void run(const RunContext& context) override {
-    begin(context);
-    context.parallel.for_each(
-        g_.batch, [&](int64_t image, int thread) { run_image(context, image, thread); });
-  }
-
  private:
-  void run_image(const RunContext& context, int64_t image, int thread) const {
+  void run_image(const RunContext& context, int64_t image, int thread) const override {
     const auto src_elements = static_cast<int64_t>(p_.height * p_.width * p_.channels);
     const auto dst_elements = static_cast<int64_t>(p_.out_height * p_.out_width * p_.out_channels);
     float* const dst = dst_ + image * dst_elements;

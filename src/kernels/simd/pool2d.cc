@@ -205,9 +205,9 @@ HWY_AFTER_NAMESPACE();
 #include <algorithm>
 #include <memory>
 
+#include "kernels/image_kernel.h"
 #include "kernels/simd/dispatch.h"
 #include "kernels/simd/epilogue.h"
-#include "kernels/sliced_kernel.h"
 
 namespace pronghorn::kernels::simd {
 namespace {
@@ -320,11 +320,11 @@ PoolBackwardImage choose_scatter(const graph::Pool2dGeometry& g, int64_t index_b
   return index_bytes == 1 ? &scatter_image<uint8_t> : &scatter_image<int32_t>;
 }
 
-class PoolBackward final : public SlicedKernel {
+class PoolBackward final : public ImageKernel {
  public:
   explicit PoolBackward(const KernelCase& kernel_case, bool scatter = false)
-      : SlicedKernel(kernel_case, BatchSlices(kernel_case.input(0).shape[0]),
-                     {.inputs = index_bytes(kernel_case) == 0 ? 1 : 2, .outputs = 1}),
+      : ImageKernel(kernel_case, BatchSlices(kernel_case.input(0).shape[0]),
+                    {.inputs = index_bytes(kernel_case) == 0 ? 1 : 2, .outputs = 1}),
         g_(graph::pool2d_geometry(kernel_case.graph, kernel_case.op)),
         index_bytes_(index_bytes(kernel_case)),
         stages_(kernel_case) {
@@ -340,18 +340,8 @@ class PoolBackward final : public SlicedKernel {
     index_ = index_bytes_ == 0 ? nullptr : buffers.inputs[1];
   }
 
-  void run_slice(const RunContext& context, int64_t slice, int) override {
-    for (int64_t image = slices().begin(slice); image < slices().end(slice); ++image)
-      run_image(context, image);
-  }
-
-  // Alone, an image is a task.
-  void run(const RunContext& context) override {
-    context.parallel.for_each(g_.batch, [&](int64_t image, int) { run_image(context, image); });
-  }
-
  private:
-  void run_image(const RunContext& context, int64_t image) const {
+  void run_image(const RunContext& context, int64_t image, int) const override {
     const int64_t src_elements = g_.height * g_.width * g_.channels;
     const int64_t dst_elements = g_.out_height * g_.out_width * g_.channels;
     float* diff_src = diff_src_ + image * src_elements;

@@ -3,8 +3,8 @@
 #include <cstring>
 #include <memory>
 
+#include "kernels/image_kernel.h"
 #include "kernels/simd/simd.h"
-#include "kernels/sliced_kernel.h"
 
 namespace pronghorn::kernels::simd {
 namespace {
@@ -54,11 +54,11 @@ ReorderPixels choose(const graph::Value& src, const graph::Value& dst) {
   return long_runs ? &reorder_pixels<16, 4> : &reorder_pixels<8, 4>;
 }
 
-class ReorderKernel final : public SlicedKernel {
+class ReorderKernel final : public ImageKernel {
  public:
   explicit ReorderKernel(const KernelCase& kernel_case)
-      : SlicedKernel(kernel_case, BatchSlices(kernel_case.input(0).shape[0]),
-                     {.inputs = 1, .outputs = 1}),
+      : ImageKernel(kernel_case, BatchSlices(kernel_case.input(0).shape[0]),
+                    {.inputs = 1, .outputs = 1}),
         pixels_(kernel_case.input(0).shape[1] * kernel_case.input(0).shape[2]),
         channels_(kernel_case.input(0).shape[3]),
         image_bytes_(pixels_ * channels_ * graph::bytes_of(kernel_case.input(0).element)),
@@ -71,18 +71,8 @@ class ReorderKernel final : public SlicedKernel {
     dst_ = buffers.outputs[0];
   }
 
-  void run_slice(const RunContext&, int64_t slice, int) override {
-    for (int64_t image = slices().begin(slice); image < slices().end(slice); ++image)
-      run_image(image);
-  }
-
-  // Alone, an image is a task.
-  void run(const RunContext& context) override {
-    context.parallel.for_each(slices().batch(), [&](int64_t image, int) { run_image(image); });
-  }
-
  private:
-  void run_image(int64_t image) const {
+  void run_image(const RunContext&, int64_t image, int) const override {
     const int64_t offset = image * image_bytes_;
     reorder_(src_ + offset, from_, dst_ + offset, to_, channels_, pixels_);
   }
