@@ -156,7 +156,7 @@ std::unique_ptr<runtime::Executable> compile(Graph unoptimized,
     workspace_bytes.push_back(kernel ? static_cast<int64_t>(kernel->workspace_bytes()) : 0);
   std::vector<runtime::Chain> chains =
       find_chains(graph, created, options.threads, options.least_chained_bytes);
-  const MemoryPlan plan = plan_memory(graph, workspace_bytes, chains);
+  const MemoryPlan plan = plan_memory(graph, workspace_bytes, chains, kernels::chosen(selections));
   const auto arena = std::make_shared<AlignedBuffer>(static_cast<size_t>(plan.arena_bytes));
   std::vector<runtime::Placement> placements = placements_of(graph, plan, external, arena->data());
 

@@ -104,7 +104,8 @@ int64_t place(std::vector<Block>& blocks) {
 }  // namespace
 
 MemoryPlan plan_memory(const Graph& graph, const std::vector<int64_t>& workspace_bytes,
-                       std::span<const runtime::Chain> chains) {
+                       std::span<const runtime::Chain> chains,
+                       std::span<const kernels::Implementation* const> chosen) {
   const Uses uses = find_uses(graph);
   // By op, and at the step's end, the chain.
   std::vector<int> chain_of(graph.ops.size() + 1, static_cast<int>(chains.size()));
@@ -119,7 +120,12 @@ MemoryPlan plan_memory(const Graph& graph, const std::vector<int64_t>& workspace
     for (const graph::Alias& alias : op.kind->required_aliases(op))
       storages.share(op.outputs[static_cast<size_t>(alias.output)],
                      op.inputs[static_cast<size_t>(alias.input)]);
-    for (const graph::Alias& alias : op.kind->possible_aliases(op)) {
+    std::vector<graph::Alias> possible = op.kind->possible_aliases(op);
+    if (!chosen.empty() && chosen[index] != nullptr) {
+      const auto of_kernel = chosen[index]->possible_aliases({graph, op, 1});
+      possible.insert(possible.end(), of_kernel.begin(), of_kernel.end());
+    }
+    for (const graph::Alias& alias : possible) {
       const ValueId output = op.outputs[static_cast<size_t>(alias.output)];
       const ValueId input = op.inputs[static_cast<size_t>(alias.input)];
       if (storages.may_overwrite(output, input, static_cast<int>(index)))

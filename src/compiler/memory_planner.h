@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "graph/graph.h"
+#include "kernels/kernel.h"
 #include "runtime/chain.h"
 
 namespace pronghorn::compiler {
@@ -29,9 +30,11 @@ inline constexpr int64_t kArenaAlignment = 64;
 
 // workspace_bytes[i] belongs to graph.ops[i]. A step's inputs keep their place and contents to its
 // end, for the caller to read after it or to run it again. An op writes over its input where its
-// kind allows it and nobody reads the input afterwards. The ops of one chain run at once: what one
-// of them needs shares no memory with what another does.
+// kind allows it, or who runs it (chosen[i]; none need be known), and nobody reads the input
+// afterwards. The ops of one chain run at once: what one of them needs shares no memory with what
+// another does.
 MemoryPlan plan_memory(const graph::Graph& graph, const std::vector<int64_t>& workspace_bytes,
-                       std::span<const runtime::Chain> chains);
+                       std::span<const runtime::Chain> chains,
+                       std::span<const kernels::Implementation* const> chosen = {});
 
 }  // namespace pronghorn::compiler

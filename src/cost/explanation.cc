@@ -114,14 +114,17 @@ std::vector<ArenaBlock> arena_blocks(const runtime::Executable& executable) {
   // An op's number among those that run; a view's is that of the next.
   std::vector<size_t> number;
   std::vector<int64_t> workspaces;
+  std::vector<const kernels::Implementation*> chosen;
   size_t running = 0;
   for (const runtime::Instruction& instruction : executable.instructions()) {
     number.push_back(running);
     if (instruction.kernel) ++running;
     workspaces.push_back(
         instruction.kernel ? static_cast<int64_t>(instruction.kernel->workspace_bytes()) : 0);
+    chosen.push_back(instruction.selection.chosen);
   }
-  const compiler::MemoryPlan plan = compiler::plan_memory(graph, workspaces, executable.chains());
+  const compiler::MemoryPlan plan =
+      compiler::plan_memory(graph, workspaces, executable.chains(), chosen);
   std::map<ValueId, ArenaBlock> blocks;
   for (size_t index = 0; index < graph.ops.size(); ++index) {
     const Op& op = graph.ops[index];
@@ -268,9 +271,9 @@ Explanation explain(const Model& model, const std::string& name, const Machine& 
   cost::StepToPredict to_predict{graph, {}, {}};
   for (const runtime::Instruction& instruction : executable->instructions())
     to_predict.chosen.push_back(instruction.selection.chosen);
-  to_predict.storage =
-      compiler::plan_memory(graph, std::vector<int64_t>(graph.ops.size()), executable->chains())
-          .storage;
+  to_predict.storage = compiler::plan_memory(graph, std::vector<int64_t>(graph.ops.size()),
+                                             executable->chains(), to_predict.chosen)
+                           .storage;
   const cost::Reach reach(machine);
   const std::vector<Prediction> predictions =
       cost::predict(to_predict, machine, reach, explanation.threads);

@@ -131,14 +131,13 @@ StepProfile ModelStep::measure(const runtime::Executable& executable, int thread
 }
 
 StepToPredict to_predict(const compiler::OptimizedGraph& optimized) {
-  std::vector<const kernels::Implementation*> chosen;
-  for (const kernels::Selection& selection : optimized.selections)
-    chosen.push_back(selection.chosen);
-  const std::vector<int64_t> no_workspace(optimized.graph.ops.size());
-  return {optimized.graph, std::move(chosen),
-          compiler::plan_memory(optimized.graph, no_workspace,
-                                compiler::single_chains(optimized.graph.ops.size()))
-              .storage};
+  const size_t ops = optimized.graph.ops.size();
+  std::vector<const kernels::Implementation*> chosen = kernels::chosen(optimized.selections);
+  std::vector<graph::ValueId> storage =
+      compiler::plan_memory(optimized.graph, std::vector<int64_t>(ops),
+                            compiler::single_chains(ops), chosen)
+          .storage;
+  return {optimized.graph, std::move(chosen), std::move(storage)};
 }
 
 }  // namespace pronghorn::cost

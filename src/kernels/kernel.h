@@ -123,6 +123,10 @@ class Implementation {
   // in the slices of its batch (platform/batch_slices.h).
   virtual Execution execution(const KernelCase& kernel_case) const;
 
+  // Where an output may lie where an input does, beyond what the op's kind allows whatever kernel
+  // runs it (graph/op_kind.h). Layouts are final; the two have the same one.
+  virtual std::vector<graph::Alias> possible_aliases(const KernelCase&) const { return {}; }
+
   // The layouts of the case's values are final here, and those that layouts() answered.
   virtual std::unique_ptr<Kernel> create(const KernelCase& kernel_case) const = 0;
 };

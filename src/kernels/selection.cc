@@ -9,6 +9,12 @@
 
 namespace pronghorn::kernels {
 
+std::vector<const Implementation*> chosen(std::span<const Selection> selections) {
+  std::vector<const Implementation*> implementations;
+  for (const Selection& selection : selections) implementations.push_back(selection.chosen);
+  return implementations;
+}
+
 std::optional<std::string> why_not(const Implementation& implementation,
                                    const KernelCase& kernel_case) {
   if (!kernel_case.op.epilogue.empty() && !implementation.takes_epilogue())

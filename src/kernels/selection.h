@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,9 @@ struct Selection {
   // don't run this op.
   std::vector<Refusal> refused;
 };
+
+// Of each op, who runs it; nullptr for views.
+std::vector<const Implementation*> chosen(std::span<const Selection> selections);
 
 // Why the policy doesn't let this implementation run the case, or why it can't; nothing where it
 // may.

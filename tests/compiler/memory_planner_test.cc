@@ -44,10 +44,14 @@ struct Range {
 // written. It computes no lifetimes, so it can't err as the planner does.
 class Rehearsal {
  public:
-  Rehearsal(const Graph& graph, const std::vector<int64_t>& workspace_bytes, const MemoryPlan& plan)
+  using Chosen = std::vector<const kernels::Implementation*>;
+
+  Rehearsal(const Graph& graph, const std::vector<int64_t>& workspace_bytes, const MemoryPlan& plan,
+            const Chosen& chosen = {})
       : graph_(graph),
         workspace_bytes_(workspace_bytes),
         plan_(plan),
+        chosen_(chosen),
         lines_(static_cast<size_t>(plan.arena_bytes / kArenaAlignment), kNothing),
         contents_(graph.values.size()) {
     for (size_t id = 0; id < contents_.size(); ++id) contents_[id] = static_cast<ValueId>(id);
@@ -114,8 +118,8 @@ class Rehearsal {
           return "two outputs overlap";
       for (size_t i = 0; i < op.inputs.size(); ++i) {
         if (!in_arena(op.inputs[i]) || !range(op.inputs[i]).overlaps(range(output))) continue;
-        // The same value at another of the op's inputs may be what the kind allows.
-        if (!aliased(op.kind->possible_aliases(op), op, o))
+        // The same value at another of the op's inputs may be what the kind or kernel allows.
+        if (!aliased(possible_aliases(op, index), op, o))
           return name(output) + " overwrites " + name(op.inputs[i]) + " while it is read";
         overwritten_in_place_ += 1;
       }
@@ -126,6 +130,14 @@ class Rehearsal {
                 kNothing);
     for (ValueId output : op.outputs) write(output);
     return "";
+  }
+
+  std::vector<graph::Alias> possible_aliases(const Op& op, size_t index) const {
+    std::vector<graph::Alias> aliases = op.kind->possible_aliases(op);
+    if (!chosen_.empty() && chosen_[index] != nullptr)
+      for (const graph::Alias& alias : chosen_[index]->possible_aliases({graph_, op, 1}))
+        aliases.push_back(alias);
+    return aliases;
   }
 
   // Whether output o lies exactly where an input is that these aliases pair it with.
@@ -163,6 +175,7 @@ class Rehearsal {
   const Graph& graph_;
   const std::vector<int64_t>& workspace_bytes_;
   const MemoryPlan& plan_;
+  Chosen chosen_;
   std::vector<ValueId> lines_;
   // By value: a view has the contents of what it views.
   std::vector<ValueId> contents_;
@@ -379,6 +392,34 @@ TEST(MemoryPlanner, StepsOfTheZooTakeLittleMoreThanTheirPeak) {
     EXPECT_LE(plan.arena_bytes, peak + peak / 10);
     EXPECT_LT(plan.arena_bytes, plan.bytes_without_sharing * 4 / 5);
   }
+}
+
+// A kernel may know more than its op's kind: the gradient to the second convolution's data is
+// written over the relu that it is masked with.
+TEST(MemoryPlanner, KernelMayWriteOverTheActivationThatItReadsLast) {
+  WeightStore weights(1);
+  Net net(weights, 8);
+  net.train(mnist_cnn(net), optimizer("rmsprop"));
+  const OptimizedGraph optimized = optimize(net.graph, {});
+  const Graph& graph = optimized.graph;
+  const std::vector<int64_t> workspace_bytes(graph.ops.size());
+  const std::vector<runtime::Chain> chains = single_chains(graph.ops.size());
+  const std::vector<const kernels::Implementation*> chosen = kernels::chosen(optimized.selections);
+
+  const MemoryPlan of_kinds = plan_memory(graph, workspace_bytes, chains);
+  const MemoryPlan plan = plan_memory(graph, workspace_bytes, chains, chosen);
+  EXPECT_EQ(Rehearsal(graph, workspace_bytes, plan, chosen).fault(), "");
+  EXPECT_NE(Rehearsal(graph, workspace_bytes, plan).fault(), "");  // not what the kind allows
+  EXPECT_LT(plan.arena_bytes, of_kinds.arena_bytes);
+  size_t found = 0;
+  for (const Op& op : graph.ops) {
+    if (op.kind->name() != "conv2d_max_pool2d_backward_data") continue;
+    ++found;
+    const auto activation = static_cast<size_t>(op.epilogue.at(0).operand);
+    EXPECT_EQ(plan.storage[at(op.outputs[0])], plan.storage[at(op.inputs[activation])]);
+    EXPECT_NE(of_kinds.storage[at(op.outputs[0])], of_kinds.storage[at(op.inputs[activation])]);
+  }
+  EXPECT_EQ(found, 1u);
 }
 
 // "name: storage" of each value of a graph, for those that have not their own.

@@ -86,13 +86,6 @@ Tensor decode(const Value& value, const std::byte* data) {
   return tensor;
 }
 
-std::vector<graph::Alias> aliases(const graph::Op& op, const RunOptions& options) {
-  std::vector<graph::Alias> result = op.kind->required_aliases(op);
-  if (options.possible_alias >= 0)
-    result.push_back(op.kind->possible_aliases(op)[static_cast<size_t>(options.possible_alias)]);
-  return result;
-}
-
 // Memory for an op's tensors, with its aliases.
 struct Memory {
   std::vector<GuardedBuffer> owned;
@@ -101,7 +94,7 @@ struct Memory {
 
 template <class Float>
 Memory allocate(const graph::Graph& graph, const std::vector<Tensor>& values, const graph::Op& op,
-                const RunOptions& options) {
+                const std::vector<graph::Alias>& aliases) {
   const auto bytes_of = [&](ValueId id) {
     const Value& value = graph.value(id);
     const size_t size = value.element == ElementType::kFloat32
@@ -117,7 +110,7 @@ Memory allocate(const graph::Graph& graph, const std::vector<Tensor>& values, co
   }
   for (size_t i = 0; i < op.outputs.size(); ++i) {
     std::byte* shared = nullptr;
-    for (const graph::Alias& alias : aliases(op, options))
+    for (const graph::Alias& alias : aliases)
       if (alias.output == static_cast<int>(i))
         shared = memory.buffers.inputs[static_cast<size_t>(alias.input)];
     if (shared == nullptr) {
@@ -140,6 +133,14 @@ std::vector<Tensor> outputs_of(const graph::Graph& graph, const graph::Op& op,
 
 }  // namespace
 
+std::vector<graph::Alias> possible_aliases(const graph::Graph& graph, const graph::Op& op,
+                                           const kernels::Implementation& implementation) {
+  std::vector<graph::Alias> possible = op.kind->possible_aliases(op);
+  const std::vector<graph::Alias> of_kernel = implementation.possible_aliases({graph, op, 1});
+  possible.insert(possible.end(), of_kernel.begin(), of_kernel.end());
+  return possible;
+}
+
 std::vector<Tensor> run_op(const FilledGraph& filled, const graph::Op& op,
                            const kernels::Implementation& implementation,
                            const RunOptions& options) {
@@ -153,7 +154,11 @@ std::vector<Tensor> run_op(const FilledGraph& filled, const graph::Op& op,
   for (size_t i = 0; i < op.outputs.size(); ++i)
     graph.value(op.outputs[i]).layout = layouts.outputs[i];
 
-  Memory memory = allocate<float>(graph, filled.values, op, options);
+  std::vector<graph::Alias> aliases = op.kind->required_aliases(op);
+  if (options.possible_alias >= 0)
+    aliases.push_back(
+        possible_aliases(graph, op, implementation)[static_cast<size_t>(options.possible_alias)]);
+  Memory memory = allocate<float>(graph, filled.values, op, aliases);
   const std::unique_ptr<kernels::Kernel> kernel = implementation.create(kernel_case);
   const GuardedBuffer workspace(kernel->workspace_bytes());
   memory.buffers.workspace = workspace.data();
@@ -165,8 +170,7 @@ std::vector<Tensor> run_op(const FilledGraph& filled, const graph::Op& op,
   for (const GuardedBuffer& buffer : memory.owned)
     EXPECT_TRUE(buffer.guard_is_intact()) << "wrote behind a tensor";
   const auto is_shared = [&](size_t input) {
-    const std::vector<graph::Alias> all = aliases(op, options);
-    return std::any_of(all.begin(), all.end(), [&](const graph::Alias& alias) {
+    return std::any_of(aliases.begin(), aliases.end(), [&](const graph::Alias& alias) {
       return alias.input == static_cast<int>(input);
     });
   };
@@ -191,7 +195,7 @@ std::vector<Tensor> run_op_in_double(const FilledGraph& filled, const graph::Op&
   const auto& reference = dynamic_cast<const kernels::reference::ReferenceImplementation&>(last);
   graph::Graph graph = filled.graph;
   for (Value& value : graph.values) value.layout = Layout::kPlain;
-  const Memory memory = allocate<double>(graph, filled.values, op, {});
+  const Memory memory = allocate<double>(graph, filled.values, op, op.kind->required_aliases(op));
   const Parallel parallel(1);
   reference.run_in_double({graph, op, 1}, memory.buffers,
                           {parallel, options.seed, options.step, options.learning_rate});

@@ -28,7 +28,8 @@ struct DataGradientTask {
   int64_t height, width, channels, out_channels;
   const float* weights;  // [vector of input channels][output channel][tap][lane]
   ImageView diff_src;
-  // Laid out as diff_src is: where it isn't positive there is no gradient (relu's). Or nullptr.
+  // Laid out as diff_src is, or diff_src itself: where it isn't positive there is no gradient
+  // (relu's). Or nullptr.
   const float* activation;
   // Of a thread: for each window four masks of output channels, one for each element that can have
   // won; gradients, where they don't lie side by side; two rows of diff_src, twice.
@@ -85,6 +86,7 @@ PooledMasks make_masks(const DataGradientTask& task, int64_t o, int64_t count) {
   const PooledGradient& gradient = task.gradient;
   const float* const first_values = gradient.values.channel(o);
   const bool side_by_side = gradient.values.block == 16;
+  const bool whole_group = side_by_side && gradient.winners.block == 16 && count == kGroupChannels;
   uint64_t(*mask)[4] = task.masks;
   float* copy = task.values;
   for (int64_t y = 0; y < task.height; ++y) {
@@ -92,9 +94,10 @@ PooledMasks make_masks(const DataGradientTask& task, int64_t o, int64_t count) {
     const uint8_t* winners = gradient.winners.channel(o) + y * gradient.winners.row;
     for (int64_t x = 0; x < task.width; ++x, ++mask) {
       std::fill_n(*mask, 4, 0);
-      for (int64_t c = 0; c < count; c += 16) {
+      if (whole_group) add_winner_masks<kGroupChannels>(values, winners, 0, *mask);
+      for (int64_t c = 0; c < count && !whole_group; c += 16) {
         const float* const sixteen = values + c / 16 * gradient.values.block;
-        add_winner_masks(sixteen, winners + c / 16 * gradient.winners.block, c, *mask);
+        add_winner_masks<16>(sixteen, winners + c / 16 * gradient.winners.block, c, *mask);
         if (!side_by_side) std::copy_n(sixteen, 16, copy + c);
       }
       copy += side_by_side ? 0 : kGroupChannels;
@@ -126,7 +129,7 @@ void add_vector_of_channels(const DataGradientTask& task, const PooledMasks& mas
       task.activation == nullptr ? 0 : task.activation - task.diff_src.data;
   const auto write = [&](V sum, float* to) HWY_ATTR {
     if (!kFirst) sum = hn::Add(sum, hn::LoadU(d, to));
-    if (kLast && to_activation != 0) {
+    if (kLast && task.activation != nullptr) {
       const V activation = hn::LoadU(d, to + to_activation);
       sum = hn::IfThenElseZero(hn::Gt(activation, hn::Zero(d)), sum);
       __builtin_prefetch(to + to_activation + 2 * image.row);
@@ -229,6 +232,22 @@ using graph::Layout;
 HWY_EXPORT(make_data_gradient);
 HWY_EXPORT(pack_weights);
 
+// As large as the patches of all windows together.
+PaddedImage padded_diff_src(const KernelCase& kernel_case) {
+  const Conv2dGeometry g = conv2d_geometry(kernel_case.graph, kernel_case.op);
+  return {kernel_case.output(0), (g.out_height + 1) / 2 * 2 + 2, (g.out_width + 1) / 2 * 2 + 2,
+          g.window.padding.top, g.window.padding.left};
+}
+
+// The operand of an epilogue that is relu's gradient alone, which is applied while the sums are in
+// registers; -1 for any other.
+int activation_operand(const KernelCase& kernel_case) {
+  const std::vector<graph::Stage>& epilogue = kernel_case.op.epilogue;
+  const bool relu_alone =
+      epilogue.size() == 1 && epilogue[0].function == graph::StageFunction::kReluBackward;
+  return relu_alone && !padded_diff_src(kernel_case).needed() ? epilogue[0].operand : -1;
+}
+
 class DataGradient final : public SlicedKernel {
  public:
   explicit DataGradient(const KernelCase& kernel_case)
@@ -241,15 +260,11 @@ class DataGradient final : public SlicedKernel {
         diff_src_value_(kernel_case.output(0)),
         threads_(kernel_case.threads),
         epilogue_(kernel_case),
-        // As large as the patches of all windows together.
-        padded_(diff_src_value_, (g_.out_height + 1) / 2 * 2 + 2, (g_.out_width + 1) / 2 * 2 + 2,
-                g_.window.padding.top, g_.window.padding.left) {
+        padded_(padded_diff_src(kernel_case)),
+        activation_operand_(activation_operand(kernel_case)) {
     choose_target();
     pack_ = HWY_DYNAMIC_DISPATCH(pack_weights);
     make_ = HWY_DYNAMIC_DISPATCH(make_data_gradient);
-    if (!padded_.needed() && kernel_case.op.epilogue.size() == 1 &&
-        kernel_case.op.epilogue[0].function == graph::StageFunction::kReluBackward)
-      activation_operand_ = kernel_case.op.epilogue[0].operand;
   }
 
   size_t workspace_bytes() const override {
@@ -319,9 +334,8 @@ class DataGradient final : public SlicedKernel {
   int threads_;
   Epilogue epilogue_;
   PaddedImage padded_;
+  int activation_operand_;
   decltype(&HWY_STATIC_DISPATCH(pack_weights)) pack_;
-  // The epilogue is relu's gradient alone, applied while the sums are in registers.
-  int activation_operand_ = -1;
   decltype(&HWY_STATIC_DISPATCH(make_data_gradient)) make_;
   float* diff_dst_ = nullptr;
   const uint8_t* winners_ = nullptr;
@@ -351,6 +365,14 @@ class PooledDataGradient final : public PooledGradientImplementation {
       if (graph::has_full_operand(stage))
         layouts.inputs[static_cast<size_t>(stage.operand)] = layouts.outputs[0];
     return layouts;
+  }
+  // Relu's gradient reads the activation where it writes next, and nowhere after that: the
+  // activation's lines, which are in the cache, become the gradient's, and no others are fetched.
+  std::vector<graph::Alias> possible_aliases(const KernelCase& kernel_case) const override {
+    const int operand = activation_operand(kernel_case);
+    const bool written_once = kernel_case.input(0).shape.back() <= DataGradientTask::kGroupChannels;
+    if (operand < 0 || !written_once) return {};
+    return {{operand, 0}};
   }
   std::unique_ptr<Kernel> create(const KernelCase& kernel_case) const override {
     return std::make_unique<DataGradient>(kernel_case);

@@ -366,15 +366,32 @@ class ToData final : public ReadsWeights {
     context.parallel.for_ranges(g_.m, kImagesOfTask, [&](int64_t first, int64_t last) {
       for (int64_t begin = 0; begin < g_.n; begin += kFeatures) {
         const int64_t features = std::min(kFeatures, g_.n - begin);
-        combine_(a_ + first * g_.k, last - first, g_.k, workspace_ + begin * g_.k, kFeatures,
-                 features, dst_ + first * g_.n + begin, g_.n);
-        for (int64_t image = first; image < last; ++image)
-          apply_epilogue(image * g_.n + begin, features, context);
+        const float* const turned = workspace_ + begin * g_.k;
+        if (epilogue_.empty())
+          combine_(a_ + first * g_.k, last - first, g_.k, turned, kFeatures, features,
+                   dst_ + first * g_.n + begin, g_.n);
+        else
+          finish(first, last, begin, features, turned, context);
       }
     });
   }
 
  private:
+  // Through the epilogue from sums that lie apart: dst may be the memory of one of its operands.
+  void finish(int64_t first, int64_t last, int64_t begin, int64_t features, const float* turned,
+              const RunContext& context) const {
+    constexpr int64_t kImages = 4;
+    alignas(64) float sums[kImages * kFeatures];
+    for (int64_t image = first; image < last; image += kImages) {
+      const int64_t images = std::min(kImages, last - image);
+      combine_(a_ + image * g_.k, images, g_.k, turned, kFeatures, features, sums, kFeatures);
+      for (int64_t i = 0; i < images; ++i) {
+        const int64_t at = (image + i) * g_.n + begin;
+        epilogue_.apply(sums + i * kFeatures, dst_ + at, at, features, context);
+      }
+    }
+  }
+
   decltype(&HWY_DYNAMIC_DISPATCH(combine)) combine_ = &HWY_DYNAMIC_DISPATCH(combine);
 };
 
@@ -426,6 +443,14 @@ class Narrow final : public Implementation {
     Execution execution = Implementation::execution(kernel_case);
     execution.tasks = g.transpose_a ? parts(g.m, kFeatures) : parts(g.m, kImagesOfTask);
     return execution;
+  }
+
+  std::vector<graph::Alias> possible_aliases(const KernelCase& kernel_case) const override {
+    if (!matmul_geometry(kernel_case.graph, kernel_case.op).transpose_b) return {};
+    std::vector<graph::Alias> aliases;
+    for (const graph::Stage& stage : kernel_case.op.epilogue)
+      if (graph::has_full_operand(stage)) aliases.push_back({stage.operand, 0});
+    return aliases;
   }
 
   std::unique_ptr<Kernel> create(const KernelCase& kernel_case) const override {
