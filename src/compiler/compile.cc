@@ -42,6 +42,9 @@ constexpr Pass kPasses[] = {
      [](Graph& graph, const CompileOptions& options) {
        fuse_max_pool_gradients(graph, options.threads, options.policy);
      }},
+    // Where the bias stands behind the pooling, its gradient is that of what the pooling keeps.
+    {"fuse_pooled_bias_gradients",
+     [](Graph& graph, const CompileOptions&) { fuse_bias_gradients(graph); }},
     // The gradient of a dropout behind a Flatten can join the product before it.
     {"move_views_behind_elementwise",
      [](Graph& graph, const CompileOptions&) { move_views_behind_elementwise(graph); }},

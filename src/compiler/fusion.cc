@@ -8,6 +8,7 @@
 #include "graph/op_kind.h"
 #include "graph/ops/conv2d.h"
 #include "graph/ops/conv2d_max_pool2d_backward.h"
+#include "graph/ops/conv2d_max_pool2d_backward.h"
 #include "graph/ops/elementwise.h"
 #include "graph/ops/loss.h"
 #include "graph/ops/matmul.h"
@@ -144,8 +145,9 @@ void fuse_bias_gradients(Graph& graph) {
     const auto sum = graph.ops.begin() + static_cast<std::ptrdiff_t>(index);
     if (sum->kind != &graph::sum_rows_kind()) continue;
     const auto convolution = std::find_if(graph.ops.begin(), graph.ops.end(), [&](const Op& op) {
-      return op.kind == &graph::conv2d_backward_weights_kind() && op.inputs[1] == sum->inputs[0] &&
-             !op.attributes.has("bias");
+      const bool to_weights = op.kind == &graph::conv2d_backward_weights_kind() ||
+                              op.kind == &graph::conv2d_max_pool2d_backward_weights_kind();
+      return to_weights && op.inputs[1] == sum->inputs[0] && !op.attributes.has("bias");
     });
     if (convolution == graph.ops.end()) continue;
     convolution->attributes.set("bias", int64_t{1});

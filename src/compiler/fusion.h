@@ -12,8 +12,8 @@ namespace pronghorn::compiler {
 // the same; it differs from the separate form only where a probability is clipped at 1e-7.
 void fuse_softmax_cross_entropy(graph::Graph& graph);
 
-// sum_rows of a convolution's diff_dst (its bias gradient) becomes a second output of the
-// conv2d_backward_weights that reads the same diff_dst.
+// sum_rows of a convolution's diff_dst (its bias gradient) becomes a second output of the gradient
+// to the weights that reads the same diff_dst, of a convolution alone or of one that is max-pooled.
 void fuse_bias_gradients(graph::Graph& graph);
 
 // A reshape of which an elementwise op is the only reader changes places with it, so that the

@@ -109,6 +109,7 @@ update:
   %26 (2,) = optimizer_update(dense_1/bias, %16) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
 --- fuse_bias_gradients: no change
 --- fuse_max_pool_gradients: no change
+--- fuse_pooled_bias_gradients: no change
 --- move_views_behind_elementwise: no change
 --- fuse_max_pooling: no change
 --- fuse_epilogues
@@ -253,6 +254,7 @@ update:
   %41 (3, 2) = optimizer_update(dense/kernel, %25) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
   %42 (2,) = optimizer_update(dense/bias, %24) optimizer=sgd, momentum=0, nesterov=0, weight_decay=0
 --- fuse_max_pool_gradients: no change
+--- fuse_pooled_bias_gradients: no change
 --- move_views_behind_elementwise
 forward:
   %2 (8, 4, 4, 2) = conv2d(x, conv2d/kernel) strides=[1, 1], dilation=[1, 1], padding=[0, 0, 0, 0]

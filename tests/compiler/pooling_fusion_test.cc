@@ -10,6 +10,7 @@
 #include "graph/ops/conv2d.h"
 #include "graph/ops/conv2d_max_pool2d_backward.h"
 #include "graph/ops/pool2d.h"
+#include "graph/ops/sum_rows.h"
 #include "graph/printer.h"
 #include "kernels/selection.h"
 
@@ -216,6 +217,9 @@ TEST_F(PooledConvolution, WithAKernelForItsGradientsHasThemFused) {
   EXPECT_EQ(count(*executable, graph::max_pool2d_backward_kind()), 0);
   EXPECT_EQ(count(*executable, graph::conv2d_max_pool2d_backward_data_kind()), 1);
   EXPECT_EQ(count(*executable, graph::conv2d_max_pool2d_backward_weights_kind()), 1);
+  // The bias stands behind the pooling, its gradient is a sum of what the kernel reads: the only
+  // other sum is that of the Dense layer.
+  EXPECT_EQ(count(*executable, graph::sum_rows_kind()), 1);
   // No kernel for windows of 3x3, and none of the families that are asked for here.
   EXPECT_EQ(count(*step("relu", 3)->net.compile(), graph::max_pool2d_backward_kind()), 1);
   for (const kernels::Family family : {kernels::Family::kReference, kernels::Family::kOnednn}) {

@@ -88,18 +88,18 @@ HWY_INLINE void transpose(V (&rows)[kLanes]) {
   (void)rows;  // one lane
 #endif
 }
-HWY_INLINE void transpose(float* square) {
-  V rows[kLanes];
-  PRONGHORN_UNROLL
-  for (int64_t i = 0; i < kLanes; ++i) rows[i] = hn::Load(D(), square + i * kLanes);
-  transpose(rows);
-  PRONGHORN_UNROLL
-  for (int64_t i = 0; i < kLanes; ++i) hn::Store(rows[i], D(), square + i * kLanes);
-}
+
+// Some windows side by side: as many as a vector has lanes, or the last few.
+struct WindowGroup {
+  int64_t count;
+  int64_t values[kLanes], winners[kLanes];  // from the first window's
+  // Where a window's patch begins, if its first element won; in floats.
+  HWY_ALIGN int32_t corners[kLanes] = {};
+};
 
 // Makes the lists of the gradients in rows [first, last) of windows, and adds all to the bias's
-// gradient. As many windows as a vector has lanes are turned, so that what is zero can be squeezed
-// out of a vector of one channel; the last few of them have zeros beside them.
+// gradient. The windows of a group are turned, so that what is zero can be squeezed out of a vector
+// of one channel.
 void collect(const PooledGradient& gradient, int64_t first, int64_t last, int64_t width,
              const ImageView& src, const GradientLists& lists, float* diff_bias) {
   const D d;
@@ -108,55 +108,61 @@ void collect(const PooledGradient& gradient, int64_t first, int64_t last, int64_
   using Place = hn::Vec<decltype(di)>;
   const Place row = hn::Set(di, static_cast<int32_t>(src.row));
   const Place pixel = hn::Set(di, static_cast<int32_t>(src.pixel));
-  const int64_t windows = (last - first) * width;
   std::fill(lists.counts, lists.counts + lists.channels, 0);
-  for (int64_t c = 0; c < lists.channels; c += kLanes) {
-    const float* const of_values = gradient.values.channel(c);
-    const uint8_t* const of_winners = gradient.winners.channel(c);
-    V sum = hn::Zero(d);
-    int64_t y = first, x = 0;
-    for (int64_t window = 0; window < windows; window += kLanes) {
-      // [window][channel], then [channel][window].
-      HWY_ALIGN float values[kLanes * kLanes];
-      HWY_ALIGN float places[kLanes * kLanes];
+  WindowGroup group;
+  int64_t y = first, x = 0;
+  while (y < last) {
+    for (group.count = 0; group.count < kLanes && y < last; ++group.count) {
+      group.values[group.count] = y * gradient.values.row + x * gradient.values.pixel;
+      group.winners[group.count] = y * gradient.winners.row + x * gradient.winners.pixel;
+      group.corners[group.count] = static_cast<int32_t>(2 * (y * src.row + x * src.pixel));
+      if (++x < width) continue;
+      x = 0;
+      ++y;
+    }
+    const Place corners = hn::Load(di, group.corners);
+    for (int64_t c = 0; c < lists.channels; c += kLanes) {
+      const float* const values = gradient.values.channel(c);
+      const uint8_t* const winners = gradient.winners.channel(c);
+      // [window], then [channel].
+      V rows[kLanes];
+      V sum = hn::Zero(d);
+      PRONGHORN_UNROLL
       for (int64_t i = 0; i < kLanes; ++i) {
-        if (window + i >= windows) {
-          hn::Store(hn::Zero(d), d, values + i * kLanes);
-          continue;
-        }
-        const V value =
-            hn::LoadU(d, of_values + y * gradient.values.row + x * gradient.values.pixel);
-        const Place winner = hn::PromoteTo(
-            di, hn::LoadU(d8, of_winners + y * gradient.winners.row + x * gradient.winners.pixel));
-        const Place corner = hn::Set(di, static_cast<int32_t>(2 * (y * src.row + x * src.pixel)));
+        rows[i] = i < group.count ? hn::LoadU(d, values + group.values[i]) : hn::Zero(d);
+        sum = hn::Add(sum, rows[i]);
+      }
+      if (diff_bias != nullptr)
+        hn::StoreU(hn::Add(hn::LoadU(d, diff_bias + c), sum), d, diff_bias + c);
+      transpose(rows);
+      hn::Mask<D> nonzero[kLanes];
+      PRONGHORN_UNROLL
+      for (int64_t i = 0; i < kLanes; ++i) {
+        // Not Ne, which is false of NaN here and there.
+        nonzero[i] = hn::Not(hn::Eq(rows[i], hn::Zero(d)));
+        const int64_t end = (c + i) * lists.capacity + lists.counts[c + i];
+        hn::StoreU(hn::Compress(rows[i], nonzero[i]), d, lists.values + end);
+      }
+      PRONGHORN_UNROLL
+      for (int64_t i = 0; i < kLanes; ++i) {
+        const int64_t window = i < group.count ? group.winners[i] : group.winners[0];
+        rows[i] = hn::BitCast(d, hn::PromoteTo(di, hn::LoadU(d8, winners + window)));
+      }
+      transpose(rows);
+      PRONGHORN_UNROLL
+      for (int64_t i = 0; i < kLanes; ++i) {
         // Its lowest bit is the column, the next one the row, each a mask when it is negated.
+        const Place winner = hn::BitCast(di, rows[i]);
         const Place right = hn::Neg(hn::And(winner, hn::Set(di, 1)));
         const Place lower = hn::Neg(hn::ShiftRight<1>(winner));
-        const Place place = hn::Add(corner, hn::Add(hn::And(right, pixel), hn::And(lower, row)));
-        hn::Store(value, d, values + i * kLanes);
-        hn::Store(hn::BitCast(d, place), d, places + i * kLanes);
-        sum = hn::Add(sum, value);
-        if (++x == width) {
-          x = 0;
-          ++y;
-        }
-      }
-      transpose(values);
-      transpose(places);
-      for (int64_t i = 0; i < kLanes; ++i) {
-        const V value = hn::Load(d, values + i * kLanes);
-        const V place = hn::Load(d, places + i * kLanes);
-        // Not Ne, which is false of NaN here and there.
-        const auto nonzero = hn::Not(hn::Eq(value, hn::Zero(d)));
+        const Place in_window = hn::Add(hn::And(right, pixel), hn::And(lower, row));
+        const V place = hn::BitCast(d, hn::Add(corners, in_window));
         int32_t& count = lists.counts[c + i];
         const int64_t end = (c + i) * lists.capacity + count;
-        hn::StoreU(hn::Compress(value, nonzero), d, lists.values + end);
-        hn::StoreU(hn::BitCast(di, hn::Compress(place, nonzero)), di, lists.places + end);
-        count += static_cast<int32_t>(hn::CountTrue(d, nonzero));
+        hn::StoreU(hn::BitCast(di, hn::Compress(place, nonzero[i])), di, lists.places + end);
+        count += static_cast<int32_t>(hn::CountTrue(d, nonzero[i]));
       }
     }
-    if (diff_bias != nullptr)
-      hn::StoreU(hn::Add(hn::LoadU(d, diff_bias + c), sum), d, diff_bias + c);
   }
 }
 
