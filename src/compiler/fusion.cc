@@ -89,7 +89,7 @@ bool operands_have_its_shape(const Graph& graph, const Op& op) {
 
 // A view of `value` in the shape of `reader`'s first input.
 Op reshape_of(Graph& graph, ValueId value, const Op& reader) {
-  const Shape& shape = graph.input(reader, 0).shape;
+  const Shape shape = graph.input(reader, 0).shape;  // a copy: values are about to move
   const auto id = static_cast<ValueId>(graph.values.size());
   graph.values.push_back(
       {.name = fmt::format("%{}", id), .shape = shape, .element = graph.value(value).element});
