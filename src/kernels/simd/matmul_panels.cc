@@ -74,27 +74,6 @@ void PanelProduct::bind(const float* a, const float* b, std::byte* workspace) {
   lists_ = counts_ + whole_lines(lists_count());
 }
 
-PanelProduct::Source PanelProduct::source(int64_t panel, int64_t round) const {
-  const int64_t column = panel * code_.panel_columns, first_k = round * depth_;
-  const int64_t columns = std::min(code_.panel_columns, g_.n - column);
-  if (g_.transpose_b) return {b_ + column * g_.k + first_k, g_.k, columns, depth(round)};
-  return {b_ + first_k * g_.n + column, g_.n, depth(round), columns};
-}
-
-PanelProduct::Source PanelProduct::next_source(int64_t task, int64_t round) const {
-  const int64_t panel = (task + 1) / chunks_;
-  if (panel == task / chunks_ || panel == panels_) return {};
-  return source(panel, round);
-}
-
-void PanelProduct::ask_for(const Source& source, int64_t part, int64_t parts) {
-  constexpr int64_t kLine = 64 / sizeof(float);
-  const int64_t end = source.rows * (part + 1) / parts;
-  for (int64_t row = source.rows * part / parts; row < end; ++row)
-    for (int64_t i = 0; i < source.floats; i += kLine)
-      __builtin_prefetch(source.begin + row * source.stride + i, 0, 2);
-}
-
 PanelProduct::Task PanelProduct::prepare_task(int64_t task, int64_t round, int thread) const {
   Task part;
   const int64_t panel = task / chunks_, chunk = task % chunks_;
@@ -102,15 +81,15 @@ PanelProduct::Task PanelProduct::prepare_task(int64_t task, int64_t round, int t
   part.last_row = std::min(g_.m, part.first_row + chunk_rows_);
   part.column = panel * code_.panel_columns;
   const int64_t columns = std::min(code_.panel_columns, g_.n - part.column);
-  const Source from = source(panel, round);
+  const int64_t first_k = round * depth_;
   // Tiles are of 1, 2, 4... vectors.
   const auto vectors = static_cast<uint64_t>(parts(columns, code_.lanes));
   const int64_t stride = static_cast<int64_t>(std::bit_ceil(vectors)) * code_.lanes;
   float* const packed = panel_storage_ + thread * whole_lines(panel_floats());
   if (g_.transpose_b)
-    code_.transpose(from.begin, from.stride, from.floats, from.rows, packed, stride);
+    code_.transpose(b_ + part.column * g_.k + first_k, g_.k, depth(round), columns, packed, stride);
   else
-    code_.pack(from.begin, from.stride, from.rows, from.floats, packed, stride);
+    code_.pack(b_ + first_k * g_.n + part.column, g_.n, depth(round), columns, packed, stride);
   part.product = {rows_of_a(round), a_stride(), 0, packed,  stride,
                   depth(round),     nullptr,    0, columns, round > 0};
   return part;

@@ -79,7 +79,6 @@ class PanelProduct {
       const bool sparse = prepare_a(context, round);
       context.parallel.for_each(panels_ * chunks_, [&](int64_t task, int thread) {
         const Task part = prepare_task(task, round, thread);
-        const Source next = next_source(task, round);
         const int64_t step = sparse ? code_.sparse_rows : code_.dense_rows;
         // Blocks of about the same number of rows: none is left with one or two.
         const int64_t first_block = sparse ? part.first_row / step : 0;
@@ -89,7 +88,6 @@ class PanelProduct {
           const int64_t begin = part.first_row + (sparse ? block * step : block * rows / blocks);
           const int64_t end = sparse ? std::min(part.last_row, begin + step)
                                      : part.first_row + (block + 1) * rows / blocks;
-          ask_for(next, block, blocks);
           PanelRows product = part.product;
           product.a += begin * product.a_stride;
           product.rows = end - begin;
@@ -109,18 +107,6 @@ class PanelProduct {
     int64_t first_row, last_row, column;
     PanelRows product;
   };
-
-  // The rows of b that become a panel.
-  struct Source {
-    const float* begin;
-    int64_t stride, rows, floats;
-  };
-  Source source(int64_t panel, int64_t round) const;
-  // Of the task that a thread most likely comes to next; of no rows where it has the same panel.
-  Source next_source(int64_t task, int64_t round) const;
-  // Asks for the part-th of some parts to come into the L2 cache, for the packing that would
-  // otherwise wait for it.
-  static void ask_for(const Source& source, int64_t part, int64_t parts);
 
   // Packs the task's panel.
   Task prepare_task(int64_t task, int64_t round, int thread) const;
