@@ -75,7 +75,9 @@ KernelPoint kernel_point(const kernels::KernelCase& kernel_case,
         point.kernel += " zeros";
       point.features = {log_of(g.m), log_of(g.n), log_of(g.k)};
     } else {
-      if (op.attributes.has("bias")) point.kernel += " bias";
+      // Where a kernel gathers gradients that are not zero, the bias's costs it nothing more.
+      if (op.kind == &graph::conv2d_backward_weights_kind() && op.attributes.has("bias"))
+        point.kernel += " bias";
       point.features = convolution_features(graph::conv2d_geometry(graph, op));
     }
     return point;

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "cost/kernel_point.h"
+#include "cost/model_step.h"
 #include "graph/op_kind.h"
 #include "graph/ops/elementwise.h"
 #include "kernels/candidates.h"
@@ -35,6 +36,28 @@ TEST(Calibration, ReachesEveryKernel) {
       // A kernel may have no code for this machine at all; then it refuses every shape.
       EXPECT_TRUE(measured.contains(name) || refusing.contains(name)) << name;
     }
+}
+
+// And under the name that its ops in the zoo's steps go by: what has none is foreseen by guesswork.
+TEST(Calibration, MeasuresWhatTheZoosStepsRun) {
+  std::set<std::string> measured;
+  for (const graph::Graph& graph : calibration_graphs())
+    for (const graph::Op& op : graph.ops)
+      if (!op.kind->is_view() && op.kind != &graph::elementwise_kind())
+        for (const kernels::Implementation* implementation : kernels::candidates(*op.kind))
+          if (!kernels::why_not(*implementation, {graph, op, 1}))
+            measured.insert(kernel_point({graph, op, 1}, *implementation).kernel);
+  for (const char* name : {"mnist-mlp", "mnist-cnn-4", "mnist-cnn", "mnist-cnn-128"}) {
+    const ModelStep step(load_model(name), CompileConfig(), 128);
+    const compiler::OptimizedGraph optimized = step.optimize(1, {});
+    for (size_t i = 0; i < optimized.graph.ops.size(); ++i) {
+      const graph::Op& op = optimized.graph.ops[i];
+      const kernels::Implementation* const chosen = optimized.selections[i].chosen;
+      if (chosen == nullptr || op.kind == &graph::elementwise_kind()) continue;
+      const std::string kernel = kernel_point({optimized.graph, op, 1}, *chosen).kernel;
+      EXPECT_TRUE(measured.contains(kernel)) << kernel << " of " << name;
+    }
+  }
 }
 
 TEST(KernelPoint, OfOneKernelHasAlwaysAsManyFeatures) {
