@@ -8,7 +8,6 @@
 #include "graph/op_kind.h"
 #include "graph/ops/conv2d.h"
 #include "graph/ops/conv2d_max_pool2d_backward.h"
-#include "graph/ops/conv2d_max_pool2d_backward.h"
 #include "graph/ops/elementwise.h"
 #include "graph/ops/loss.h"
 #include "graph/ops/matmul.h"
