@@ -4,6 +4,7 @@
 
 #include "compiler/uses.h"
 #include "graph/op_kind.h"
+#include "kernels/selection.h"
 
 namespace pronghorn::compiler {
 
@@ -120,12 +121,8 @@ MemoryPlan plan_memory(const Graph& graph, const std::vector<int64_t>& workspace
     for (const graph::Alias& alias : op.kind->required_aliases(op))
       storages.share(op.outputs[static_cast<size_t>(alias.output)],
                      op.inputs[static_cast<size_t>(alias.input)]);
-    std::vector<graph::Alias> possible = op.kind->possible_aliases(op);
-    if (!chosen.empty() && chosen[index] != nullptr) {
-      const auto of_kernel = chosen[index]->possible_aliases({graph, op, 1});
-      possible.insert(possible.end(), of_kernel.begin(), of_kernel.end());
-    }
-    for (const graph::Alias& alias : possible) {
+    const kernels::Implementation* const who = chosen.empty() ? nullptr : chosen[index];
+    for (const graph::Alias& alias : kernels::possible_aliases({graph, op, 1}, who)) {
       const ValueId output = op.outputs[static_cast<size_t>(alias.output)];
       const ValueId input = op.inputs[static_cast<size_t>(alias.input)];
       if (storages.may_overwrite(output, input, static_cast<int>(index)))

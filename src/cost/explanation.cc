@@ -109,22 +109,17 @@ class LayerRows {
 };
 
 // Everything that has a place in the arena, and when.
-std::vector<ArenaBlock> arena_blocks(const runtime::Executable& executable) {
+std::vector<ArenaBlock> arena_blocks(const runtime::Executable& executable,
+                                     const std::vector<int64_t>& workspaces,
+                                     const compiler::MemoryPlan& plan) {
   const Graph& graph = executable.graph();
   // An op's number among those that run; a view's is that of the next.
   std::vector<size_t> number;
-  std::vector<int64_t> workspaces;
-  std::vector<const kernels::Implementation*> chosen;
   size_t running = 0;
   for (const runtime::Instruction& instruction : executable.instructions()) {
     number.push_back(running);
     if (instruction.kernel) ++running;
-    workspaces.push_back(
-        instruction.kernel ? static_cast<int64_t>(instruction.kernel->workspace_bytes()) : 0);
-    chosen.push_back(instruction.selection.chosen);
   }
-  const compiler::MemoryPlan plan =
-      compiler::plan_memory(graph, workspaces, executable.chains(), chosen);
   std::map<ValueId, ArenaBlock> blocks;
   for (size_t index = 0; index < graph.ops.size(); ++index) {
     const Op& op = graph.ops[index];
@@ -269,11 +264,15 @@ Explanation explain(const Model& model, const std::string& name, const Machine& 
   const std::unique_ptr<runtime::Executable> executable = step->compile(explanation.threads);
   const Graph& graph = executable->graph();
   cost::StepToPredict to_predict{graph, {}, {}};
-  for (const runtime::Instruction& instruction : executable->instructions())
+  std::vector<int64_t> workspaces;
+  for (const runtime::Instruction& instruction : executable->instructions()) {
     to_predict.chosen.push_back(instruction.selection.chosen);
-  to_predict.storage = compiler::plan_memory(graph, std::vector<int64_t>(graph.ops.size()),
-                                             executable->chains(), to_predict.chosen)
-                           .storage;
+    workspaces.push_back(
+        instruction.kernel ? static_cast<int64_t>(instruction.kernel->workspace_bytes()) : 0);
+  }
+  const compiler::MemoryPlan plan =
+      compiler::plan_memory(graph, workspaces, executable->chains(), to_predict.chosen);
+  to_predict.storage = plan.storage;
   const cost::Reach reach(machine);
   const std::vector<Prediction> predictions =
       cost::predict(to_predict, machine, reach, explanation.threads);
@@ -297,7 +296,7 @@ Explanation explain(const Model& model, const std::string& name, const Machine& 
   explanation.layers = rows.take();
   add_totals(explanation);
   explanation.arena_bytes = static_cast<int64_t>(executable->arena_bytes());
-  explanation.arena = arena_blocks(*executable);
+  explanation.arena = arena_blocks(*executable, workspaces, plan);
   explanation.optimizer_bytes = step->optimizer_bytes();
   for (const int threads : thread_counts(machine.cpus))
     explanation.by_threads.push_back(

@@ -15,6 +15,15 @@ std::vector<const Implementation*> chosen(std::span<const Selection> selections)
   return implementations;
 }
 
+std::vector<graph::Alias> possible_aliases(const KernelCase& kernel_case,
+                                           const Implementation* implementation) {
+  std::vector<graph::Alias> possible = kernel_case.op.kind->possible_aliases(kernel_case.op);
+  if (implementation == nullptr) return possible;
+  const std::vector<graph::Alias> more = implementation->possible_aliases(kernel_case);
+  possible.insert(possible.end(), more.begin(), more.end());
+  return possible;
+}
+
 std::optional<std::string> why_not(const Implementation& implementation,
                                    const KernelCase& kernel_case) {
   if (!kernel_case.op.epilogue.empty() && !implementation.takes_epilogue())

@@ -25,6 +25,11 @@ struct Selection {
 // Of each op, who runs it; nullptr for views.
 std::vector<const Implementation*> chosen(std::span<const Selection> selections);
 
+// Where an output may lie where an input does: what the op's kind allows, and then what the
+// implementation does, if it is known.
+std::vector<graph::Alias> possible_aliases(const KernelCase& kernel_case,
+                                           const Implementation* implementation);
+
 // Why the policy doesn't let this implementation run the case, or why it can't; nothing where it
 // may.
 std::optional<std::string> why_not(const Implementation& implementation,

@@ -119,7 +119,8 @@ class Rehearsal {
       for (size_t i = 0; i < op.inputs.size(); ++i) {
         if (!in_arena(op.inputs[i]) || !range(op.inputs[i]).overlaps(range(output))) continue;
         // The same value at another of the op's inputs may be what the kind or kernel allows.
-        if (!aliased(possible_aliases(op, index), op, o))
+        const kernels::Implementation* const who = chosen_.empty() ? nullptr : chosen_[index];
+        if (!aliased(kernels::possible_aliases({graph_, op, 1}, who), op, o))
           return name(output) + " overwrites " + name(op.inputs[i]) + " while it is read";
         overwritten_in_place_ += 1;
       }
@@ -130,14 +131,6 @@ class Rehearsal {
                 kNothing);
     for (ValueId output : op.outputs) write(output);
     return "";
-  }
-
-  std::vector<graph::Alias> possible_aliases(const Op& op, size_t index) const {
-    std::vector<graph::Alias> aliases = op.kind->possible_aliases(op);
-    if (!chosen_.empty() && chosen_[index] != nullptr)
-      for (const graph::Alias& alias : chosen_[index]->possible_aliases({graph_, op, 1}))
-        aliases.push_back(alias);
-    return aliases;
   }
 
   // Whether output o lies exactly where an input is that these aliases pair it with.

@@ -44,7 +44,8 @@ void check(const FilledGraph& filled, const graph::Op& op, const Implementation&
     EXPECT_TRUE(same_bits(actual, run_op(filled, op, implementation, {.threads = threads})))
         << "other bits on " << threads << " threads";
 
-  const auto possible = static_cast<int>(possible_aliases(filled.graph, op, implementation).size());
+  const auto possible =
+      static_cast<int>(kernels::possible_aliases({filled.graph, op, 1}, &implementation).size());
   for (int alias = 0; alias < possible; ++alias)
     EXPECT_TRUE(same_bits(actual, run_op(filled, op, implementation, {.possible_alias = alias})))
         << "other bits where possible alias " << alias << " shares memory";

@@ -11,6 +11,7 @@
 #include "kernels/candidates.h"
 #include "kernels/layout.h"
 #include "kernels/reference/reference.h"
+#include "kernels/selection.h"
 #include "platform/aligned_buffer.h"
 
 namespace pronghorn::test {
@@ -133,14 +134,6 @@ std::vector<Tensor> outputs_of(const graph::Graph& graph, const graph::Op& op,
 
 }  // namespace
 
-std::vector<graph::Alias> possible_aliases(const graph::Graph& graph, const graph::Op& op,
-                                           const kernels::Implementation& implementation) {
-  std::vector<graph::Alias> possible = op.kind->possible_aliases(op);
-  const std::vector<graph::Alias> of_kernel = implementation.possible_aliases({graph, op, 1});
-  possible.insert(possible.end(), of_kernel.begin(), of_kernel.end());
-  return possible;
-}
-
 std::vector<Tensor> run_op(const FilledGraph& filled, const graph::Op& op,
                            const kernels::Implementation& implementation,
                            const RunOptions& options) {
@@ -156,8 +149,8 @@ std::vector<Tensor> run_op(const FilledGraph& filled, const graph::Op& op,
 
   std::vector<graph::Alias> aliases = op.kind->required_aliases(op);
   if (options.possible_alias >= 0)
-    aliases.push_back(
-        possible_aliases(graph, op, implementation)[static_cast<size_t>(options.possible_alias)]);
+    aliases.push_back(kernels::possible_aliases(
+        kernel_case, &implementation)[static_cast<size_t>(options.possible_alias)]);
   Memory memory = allocate<float>(graph, filled.values, op, aliases);
   const std::unique_ptr<kernels::Kernel> kernel = implementation.create(kernel_case);
   const GuardedBuffer workspace(kernel->workspace_bytes());

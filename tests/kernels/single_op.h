@@ -24,14 +24,10 @@ struct RunOptions {
   uint64_t seed = 7;
   uint64_t step = 3;
   float learning_rate = 0.01f;
-  // Put the output that may share an input's memory there (the possible_aliases() with this
-  // number); -1 for none.
+  // Put the output that may share an input's memory there (the kernels::possible_aliases() with
+  // this number); -1 for none.
   int possible_alias = -1;
 };
-
-// What the op's kind allows, and then what the implementation does.
-std::vector<graph::Alias> possible_aliases(const graph::Graph& graph, const graph::Op& op,
-                                           const kernels::Implementation& implementation);
 
 // Runs one op of a graph with an implementation that accepts it, as a compiled step would: inputs
 // arrive in the layouts of their values and are converted to those that the implementation wants,

@@ -248,6 +248,7 @@ HWY_AFTER_NAMESPACE();
 
 #include <memory>
 
+#include "base/ceil_div.h"
 #include "kernels/simd/dispatch.h"
 #include "kernels/simd/epilogue.h"
 #include "kernels/simd/workspace.h"
@@ -266,8 +267,6 @@ constexpr int64_t kMostUnits = 16, kFewestFeatures = 256;
 // That a task takes at a time: their sums, or their weights, lie in L1 meanwhile.
 constexpr int64_t kFeatures = 512;
 constexpr int64_t kImagesOfTask = 16;
-
-int64_t parts(int64_t extent, int64_t size) { return (extent + size - 1) / size; }
 
 class NarrowMatmul : public Kernel {
  public:
@@ -311,10 +310,10 @@ class ReadsWeights : public NarrowMatmul {
 
  protected:
   // kFeatures of each unit, then the next: rows of all features would meet in few sets of L1.
-  int64_t turned_floats() const { return parts(features_, kFeatures) * units_ * kFeatures; }
+  int64_t turned_floats() const { return ceil_div(features_, kFeatures) * units_ * kFeatures; }
 
   void turn(const RunContext& context) const {
-    context.parallel.for_each(parts(features_, kFeatures), [&](int64_t part, int) {
+    context.parallel.for_each(ceil_div(features_, kFeatures), [&](int64_t part, int) {
       const int64_t begin = part * kFeatures, count = std::min(kFeatures, features_ - begin);
       const float* const from = b_ + begin * units_;
       float* const to = workspace_ + begin * units_;
@@ -341,7 +340,7 @@ class Forward final : public ReadsWeights {
 
   void run(const RunContext& context) override {
     turn(context);
-    context.parallel.for_each(parts(g_.m, kImagesOfTask), [&](int64_t task, int thread) {
+    context.parallel.for_each(ceil_div(g_.m, kImagesOfTask), [&](int64_t task, int thread) {
       const int64_t first = task * kImagesOfTask, images = std::min(kImagesOfTask, g_.m - first);
       dots_(a_ + first * g_.k, images, g_.k, workspace_, kFeatures, g_.n,
             workspace_ + turned_floats() + thread * sums_floats(), dst_ + first * g_.n);
@@ -405,7 +404,7 @@ class ToWeights final : public NarrowMatmul {
   }
 
   void run(const RunContext& context) override {
-    context.parallel.for_each(parts(g_.m, kFeatures), [&](int64_t task, int thread) {
+    context.parallel.for_each(ceil_div(g_.m, kFeatures), [&](int64_t task, int thread) {
       const int64_t begin = task * kFeatures, features = std::min(kFeatures, g_.m - begin);
       float* const sums = workspace_ + thread * g_.n * kFeatures;
       outers_(a_ + begin, g_.k, g_.m, features, b_, g_.n, sums, kFeatures);
@@ -441,7 +440,7 @@ class Narrow final : public Implementation {
   Execution execution(const KernelCase& kernel_case) const override {
     const MatmulGeometry g = matmul_geometry(kernel_case.graph, kernel_case.op);
     Execution execution = Implementation::execution(kernel_case);
-    execution.tasks = g.transpose_a ? parts(g.m, kFeatures) : parts(g.m, kImagesOfTask);
+    execution.tasks = g.transpose_a ? ceil_div(g.m, kFeatures) : ceil_div(g.m, kImagesOfTask);
     return execution;
   }
 

@@ -2,6 +2,7 @@
 
 #include <bit>
 
+#include "base/ceil_div.h"
 #include "graph/ops/elementwise.h"
 #include "graph/ops/pool2d.h"
 #include "graph/ops/reshape.h"
@@ -25,17 +26,15 @@ constexpr double kMostKept = 0.85;
 // Lists that a thread makes at a time.
 constexpr int64_t kListsAtOnce = 16;
 
-int64_t parts(int64_t extent, int64_t size) { return (extent + size - 1) / size; }
-
 int64_t panels_of(const MatmulGeometry& g, const PanelCode& code) {
-  return parts(g.n, code.panel_columns);
+  return ceil_div(g.n, code.panel_columns);
 }
 
 int64_t chunk_rows_of(const MatmulGeometry& g, const PanelCode& code) {
   const int64_t chunks = std::clamp<int64_t>(g.m / kChunkRows, 1, kFewTasks);
   if (panels_of(g, code) >= kFewTasks || chunks == 1) return g.m;
   // Whole lists.
-  return parts(parts(g.m, chunks), code.sparse_rows) * code.sparse_rows;
+  return ceil_div(ceil_div(g.m, chunks), code.sparse_rows) * code.sparse_rows;
 }
 
 }  // namespace
@@ -47,14 +46,14 @@ PanelProduct::PanelProduct(const MatmulGeometry& geometry, int threads, bool see
       seek_zeros_(seek_zeros),
       panels_(panels_of(g_, code_)),
       chunk_rows_(chunk_rows_of(g_, code_)),
-      rounds_(parts(g_.k, kMostDepth)),
-      depth_(parts(g_.k, rounds_)) {
-  chunks_ = parts(g_.m, chunk_rows_);
+      rounds_(ceil_div(g_.k, kMostDepth)),
+      depth_(ceil_div(g_.k, rounds_)) {
+  chunks_ = ceil_div(g_.m, chunk_rows_);
 }
 
 int64_t PanelProduct::tasks(const MatmulGeometry& geometry) {
   const PanelCode code = panel_code();
-  return panels_of(geometry, code) * parts(geometry.m, chunk_rows_of(geometry, code));
+  return panels_of(geometry, code) * ceil_div(geometry.m, chunk_rows_of(geometry, code));
 }
 
 size_t PanelProduct::workspace_bytes() const {
@@ -83,7 +82,7 @@ PanelProduct::Task PanelProduct::prepare_task(int64_t task, int64_t round, int t
   const int64_t columns = std::min(code_.panel_columns, g_.n - part.column);
   const int64_t first_k = round * depth_;
   // Tiles are of 1, 2, 4... vectors.
-  const auto vectors = static_cast<uint64_t>(parts(columns, code_.lanes));
+  const auto vectors = static_cast<uint64_t>(ceil_div(columns, code_.lanes));
   const int64_t stride = static_cast<int64_t>(std::bit_ceil(vectors)) * code_.lanes;
   float* const packed = panel_storage_ + thread * whole_lines(panel_floats());
   if (g_.transpose_b)
